@@ -1,0 +1,7 @@
+import { logBehaviour } from '../services/runtime/log-behaviour.ts';
+import { freshCluster, openLog } from './cluster.ts';
+
+logBehaviour('the Kafka log', async () => {
+  const cluster = await freshCluster();
+  return { open: () => openLog(cluster) };
+});

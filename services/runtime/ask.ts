@@ -1,0 +1,68 @@
+import type { EventType, TopicName } from '../../topics/index.ts';
+import type { AnyRecorded, Event, Log, Tail } from './log.ts';
+
+type Listener = (record: AnyRecorded) => void;
+
+/** Request and response over the log: there is no reply topic, the answer is the conversation itself. */
+export interface Asker<T extends EventType> {
+  /**
+   * Appends `events`, then yields each event of the asker's types with this correlation id until the caller stops.
+   * @throws what `Log.append` throws; the signal's reason once it is aborted.
+   */
+  ask(events: readonly Event[], correlationId: string, signal: AbortSignal): AsyncGenerator<AnyRecorded<T>>;
+  /** Yields as `ask` does, of a request that was made before. */
+  listen(correlationId: string, signal: AbortSignal): AsyncGenerator<AnyRecorded<T>>;
+  close(): Promise<void>;
+}
+
+/** Listens before it speaks: resolves once its tail is at the end of the topics. */
+export const startAsker = async <T extends EventType>(
+  log: Log,
+  topics: readonly TopicName[],
+  types: readonly T[],
+): Promise<Asker<T>> => {
+  const listeners = new Map<string, Set<Listener>>();
+  const tail: Tail = await log.tail(
+    topics,
+    (record) => {
+      for (const listener of listeners.get(record.correlationId) ?? []) listener(record);
+    },
+    { from: 'end', types },
+  );
+
+  async function* hear(correlationId: string, signal: AbortSignal, speak: () => Promise<void>) {
+    const heard: AnyRecorded<T>[] = [];
+    let wake = () => {};
+    const listener: Listener = (record) => {
+      heard.push(record as AnyRecorded<T>);
+      wake();
+    };
+    const abort = () => wake();
+    const all = listeners.get(correlationId) ?? new Set();
+    listeners.set(correlationId, all.add(listener));
+    signal.addEventListener('abort', abort);
+    try {
+      signal.throwIfAborted();
+      await speak();
+      for (;;) {
+        signal.throwIfAborted();
+        const next = heard.shift();
+        if (next) yield next;
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+      all.delete(listener);
+      if (all.size === 0) listeners.delete(correlationId);
+    }
+  }
+
+  return {
+    ask: (events, correlationId, signal) => hear(correlationId, signal, () => log.append(events, signal)),
+    listen: (correlationId, signal) => hear(correlationId, signal, async () => {}),
+    close: () => tail.close(),
+  };
+};

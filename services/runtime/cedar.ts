@@ -1,0 +1,117 @@
+/** May a subject do something to a resource? Cedar policies, parsed once, decide. */
+import { readFileSync } from 'node:fs';
+import { type EntityJson, loadCedar, type TypeAndId } from './cedar-library.ts';
+import { remembering } from './cedar-memory.ts';
+import { checkPolicies, type PolicyProblem, type PolicyText } from './cedar-policies.ts';
+
+export type { PolicyProblem, PolicyText } from './cedar-policies.ts';
+
+/** What is asked: may this subject do this to that? */
+export interface AccessRequest {
+  subject: { tenant: string; unit: string; agent: string; person: string };
+  /** e.g. model.chat */
+  action: string;
+  resource: { type: string; id: string; attributes: Readonly<Record<string, string>> };
+  /** As declared in mesh.cedarschema. */
+  context: { protocol: string; streaming: boolean };
+}
+
+export interface Access {
+  allowed: boolean;
+  /** Ids of the policies that determined it: the permits, or the forbids; none where no permit applies. */
+  policies: readonly string[];
+  /** What went wrong in evaluation: then it is not allowed. */
+  errors: readonly string[];
+}
+
+export interface Authorizer {
+  /** Pure: the same request has the same answer. */
+  authorize(request: AccessRequest): Access;
+}
+
+const schema = readFileSync(new URL('mesh.cedarschema', import.meta.url), 'utf8');
+const remembered = 10_000;
+
+/**
+ * Policies, checked against mesh.cedarschema, ready to decide by; or everything that is wrong with them.
+ * @param policies texts by id, each of any number of policies. A policy's own id is its `@id`, or else id#1, id#2, …
+ */
+export const parsePolicies = (policies: readonly PolicyText[]): Authorizer | PolicyProblem[] => {
+  const checked = checkPolicies(policies, schema);
+  return Array.isArray(checked) ? checked : remembering(evaluating(checked.policies), remembered);
+};
+
+const evaluating = (policies: Record<string, string>): Authorizer => {
+  let evaluate: Authorizer['authorize'] | undefined = prepare(policies);
+  return {
+    authorize: (request) => {
+      try {
+        evaluate ??= prepare(policies);
+        return evaluate(request);
+      } catch (error) {
+        evaluate = undefined;
+        return refused([error instanceof Error ? error.message : String(error)]);
+      }
+    },
+  };
+};
+
+const prepare = (policies: Record<string, string>): Authorizer['authorize'] => {
+  const cedar = loadCedar();
+  for (const parsed of [
+    cedar.preparseSchema('schema', schema),
+    cedar.preparsePolicySet('policies', { staticPolicies: policies }),
+  ])
+    if (parsed.type === 'failure') throw new Error(`Cedar: ${parsed.errors[0]?.message}`);
+  return (request) => {
+    // An id below a tenant is tenant/name: with a slash in the tenant, two could be one.
+    if (request.subject.tenant.includes('/')) return refused(['a tenant cannot have a slash in its name']);
+    const answer = cedar.statefulIsAuthorized({
+      ...entities(request),
+      context: { ...request.context },
+      preparsedPolicySetId: 'policies',
+      preparsedSchemaName: 'schema',
+      validateRequest: true,
+    });
+    if (answer.type === 'failure') return refused(answer.errors.map((e) => e.message));
+    const { decision, diagnostics } = answer.response;
+    if (diagnostics.errors.length > 0)
+      return refused(diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${error.message}`));
+    return { allowed: decision === 'allow', policies: diagnostics.reason.sort(), errors: [] };
+  };
+};
+
+const refused = (errors: string[]): Access => ({ allowed: false, policies: [], errors });
+
+const entities = ({ subject, action, resource }: AccessRequest) => {
+  const { tenant, unit, agent, person } = subject;
+  const principal = { type: 'Agent', id: `${tenant}/${agent}` };
+  const unitUid = { type: 'Unit', id: `${tenant}/${unit}` };
+  const personUid = { type: 'Person', id: `${tenant}/${person}` };
+  const tenantUid = { type: 'Tenant', id: tenant };
+  const resourceUid = { type: resource.type.charAt(0).toUpperCase() + resource.type.slice(1), id: resource.id };
+  const attributes = {
+    tenant: { __entity: tenantUid },
+    unit: { __entity: unitUid },
+    person: { __entity: personUid },
+  };
+  return {
+    principal,
+    action: { type: 'Action', id: action },
+    resource: resourceUid,
+    entities: [
+      entity(principal, [unitUid], { attrs: attributes }),
+      entity(unitUid, [tenantUid]),
+      entity(personUid, [tenantUid]),
+      entity(tenantUid, []),
+      entity(resourceUid, [], { tags: { ...resource.attributes } }),
+    ],
+  };
+};
+
+const entity = (uid: TypeAndId, parents: TypeAndId[], facts: Partial<EntityJson> = {}): EntityJson => ({
+  uid,
+  parents,
+  attrs: {},
+  ...facts,
+});

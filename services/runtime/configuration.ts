@@ -1,0 +1,104 @@
+/**
+ * The configuration in force, in no protocol's terms: what `MeshConfigured.document` holds.
+ * `services/configuration` compiles it from mesh.yaml; every service follows it. It holds `${ENV}` references to
+ * secrets, never secrets.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+const subject = z.object({ tenant: z.string(), unit: z.string(), agent: z.string(), person: z.string() });
+
+const credential = z.object({
+  id: z.string(),
+  /** sha256 of the key, hexadecimal. */
+  hash: z.string(),
+  subject,
+  revoked: z.boolean(),
+  /** ISO 8601; null: never. */
+  expiresAt: z.string().nullable(),
+});
+
+const target = z.object({
+  /** connection/name. */
+  id: z.string(),
+  connection: z.string(),
+  name: z.string(),
+  /** Share of the calls among the targets of the same tier. */
+  weight: z.number(),
+  /** 0 is preferred; a higher tier is used when every target of the lower ones failed or is held back. */
+  tier: z.number(),
+});
+
+const resource = z.object({
+  type: z.string(),
+  id: z.string(),
+  /** Actions that it supports, e.g. model.chat. */
+  actions: z.array(z.string()),
+  targets: z.array(target),
+  attributes: z.record(z.string(), z.string()),
+});
+
+const connection = z.object({
+  id: z.string(),
+  /** Which outbound edge speaks to it, and how: e.g. openai. */
+  protocol: z.string(),
+  url: z.string(),
+  /** `${ENV}` references, resolved by the outbound edge only. */
+  credential: z.string().nullable(),
+  headers: z.record(z.string(), z.string()),
+  /** Which of the protocol's interfaces it has, e.g. chat, responses, embeddings. */
+  interfaces: z.array(z.string()),
+  connectTimeoutMs: z.number(),
+  firstByteTimeoutMs: z.number(),
+  idleTimeoutMs: z.number(),
+  maxResponseBytes: z.number(),
+});
+
+const price = z.object({
+  /** Target id, or resource as type/id; a target's price goes first. */
+  of: z.string(),
+  /** Price of one unit of the meter, in billionths of the currency. */
+  nanosPer: z.record(z.string(), z.number()),
+});
+
+const configuration = z.object({
+  credentials: z.array(credential),
+  resources: z.array(resource),
+  connections: z.array(connection),
+  currency: z.string(),
+  prices: z.array(price),
+  limits: z.object({
+    requestsInFlight: z.number(),
+    requestsInFlightPerCredential: z.number(),
+    bodyBytes: z.number(),
+    deadlineMs: z.number(),
+    maxDeadlineMs: z.number(),
+  }),
+  routing: z.object({
+    /** Attempts per request, over all targets. */
+    maxAttempts: z.number(),
+    breaker: z.object({
+      /** Failures in a row that open it. */
+      failures: z.number(),
+      openMs: z.number(),
+    }),
+  }),
+  /** Cedar policies, by id. */
+  policies: z.array(z.object({ id: z.string(), text: z.string() })),
+});
+
+/** @see configuration.ts */
+export type Configuration = z.infer<typeof configuration> & { version: string };
+export type Connection = z.infer<typeof connection>;
+export type ResourceConfiguration = z.infer<typeof resource>;
+export type TargetConfiguration = z.infer<typeof target>;
+export type Credential = z.infer<typeof credential>;
+
+/** Reads `MeshConfigured`. @throws ZodError when the document is not a configuration. */
+export const parseConfiguration = ({ version, document }: { version: string; document: string }): Configuration => ({
+  ...configuration.parse(JSON.parse(document)),
+  version,
+});
+
+/** What a key is known by: its sha256, hexadecimal. Enough, as keys are random and long. */
+export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');

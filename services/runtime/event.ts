@@ -1,0 +1,41 @@
+import { hash, randomBytes } from 'node:crypto';
+import type { EventData, EventType } from '../../topics/index.ts';
+import type { Event } from './log.ts';
+
+const uuid = (hex: string, version: string) =>
+  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${version}${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+
+/** A new id, UUIDv7 (RFC 9562): ids sort by the time they were made. */
+export const newId = (now = Date.now()): string =>
+  uuid(now.toString(16).padStart(12, '0') + randomBytes(10).toString('hex'), '7');
+
+/** The id that follows from these parts and from nothing else, UUIDv8 (RFC 9562): stated again, it is the same event. */
+export const derivedId = (...parts: readonly (string | number)[]): string =>
+  uuid(hash('sha1', parts.join('\n'), 'hex'), '8');
+
+/** What an event follows from: another event, or the request that an edge is about to state. */
+export type Cause = Pick<Event, 'id' | 'key' | 'correlationId' | 'traceparent'>;
+
+/**
+ * An event of `source` that follows from `cause`: in its conversation, of its request, in its trace.
+ * @param index which of the events that this source derives from the cause; makes the id.
+ * @param time when it is stated, milliseconds since the epoch.
+ */
+export const follow = <T extends EventType>(
+  source: string,
+  cause: Cause,
+  index: number | string,
+  type: T,
+  data: EventData[T],
+  time: number,
+): Event<T> => ({
+  id: derivedId(cause.id, source, index),
+  type,
+  source,
+  key: cause.key,
+  time,
+  correlationId: cause.correlationId,
+  causationId: cause.id,
+  traceparent: cause.traceparent,
+  data,
+});

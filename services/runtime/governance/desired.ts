@@ -1,0 +1,88 @@
+/** What topics/*.yaml and schemas/*.avsc ask of a cluster and a registry. Pure. */
+import { wholeSchema } from '../../../schemas/index.ts';
+import type { EventType, TopicFile } from '../../../topics/index.ts';
+import { subjectOf } from '../registry.ts';
+
+export interface DesiredTopic {
+  name: string;
+  partitions: number;
+  /** Kafka's own names and spellings. */
+  settings: Record<string, string>;
+}
+
+export interface DesiredSubject {
+  subject: string;
+  compatibility: string;
+  schema: object;
+}
+
+/** One permission: a principal may do an operation on a topic or a group. */
+export interface DesiredAcl {
+  principal: string;
+  operation: 'READ' | 'WRITE' | 'DESCRIBE';
+  resourceType: 'TOPIC' | 'GROUP';
+  resourceName: string;
+  pattern: 'LITERAL' | 'PREFIXED';
+}
+
+const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of e.g. 30d. */
+export const durationMs = (text: string): number => {
+  const [, amount, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text)!;
+  return Number(amount) * unitMs[unit as keyof typeof unitMs];
+};
+
+const settingsOf = (topic: TopicFile): Record<string, string> => ({
+  'cleanup.policy': topic.cleanup,
+  ...(topic.retention ? { 'retention.ms': String(durationMs(topic.retention)) } : {}),
+  ...(topic.maxMessageBytes ? { 'max.message.bytes': String(topic.maxMessageBytes) } : {}),
+});
+
+export const desiredTopics = (topics: readonly TopicFile[], prefix: string): DesiredTopic[] =>
+  topics.map((t) => ({ name: prefix + t.name, partitions: t.partitions, settings: settingsOf(t) }));
+
+export const desiredSubjects = (topics: readonly TopicFile[], prefix: string): DesiredSubject[] =>
+  topics.flatMap((t) =>
+    t.events.map((event) => ({
+      subject: subjectOf(prefix, event as EventType),
+      compatibility: t.compatibility,
+      schema: wholeSchema(event),
+    })),
+  );
+
+/** Each service has the principal `User:parley-<service>`: its writers' and readers' rights, and its own groups. */
+export const desiredAcls = (topics: readonly TopicFile[], prefix: string): DesiredAcl[] => {
+  const services = [...new Set(topics.flatMap((t) => [...t.writers, ...t.readers]))].sort();
+  const principal = (service: string) => `User:parley-${service}`;
+  const topicAcl = (service: string, resourceName: string, operation: DesiredAcl['operation']): DesiredAcl => ({
+    principal: principal(service),
+    operation,
+    resourceType: 'TOPIC',
+    resourceName,
+    pattern: 'LITERAL',
+  });
+  const onTopics = topics.flatMap((t) => [
+    ...t.writers.flatMap((s) => [
+      topicAcl(s, prefix + t.name, 'WRITE'),
+      topicAcl(s, prefix + t.name, 'DESCRIBE'),
+      // A service recalls what it stated before it goes on.
+      topicAcl(s, prefix + t.name, 'READ'),
+    ]),
+    ...t.readers.flatMap((s) => [topicAcl(s, prefix + t.name, 'READ'), topicAcl(s, prefix + t.name, 'DESCRIBE')]),
+  ]);
+  const onGroups = services.flatMap((service): DesiredAcl[] =>
+    [`${prefix}${service}`, `${prefix}tail-`].map((resourceName) => ({
+      principal: principal(service),
+      operation: 'READ',
+      resourceType: 'GROUP',
+      resourceName,
+      pattern: 'PREFIXED',
+    })),
+  );
+  const unique = new Map([...onTopics, ...onGroups].map((acl) => [aclKey(acl), acl]));
+  return [...unique.values()];
+};
+
+export const aclKey = (a: DesiredAcl): string =>
+  `${a.principal} ${a.operation} ${a.resourceType} ${a.pattern} ${a.resourceName}`;

@@ -1,0 +1,73 @@
+/** The log port on Kafka, by kafkajs. */
+import { Partitioners } from 'kafkajs';
+import type { Logger } from 'pino';
+import { type EventType, topicOf, topics } from '../../topics/index.ts';
+import { createCodec, type SchemaIds } from './codec.ts';
+import { createKafka, type KafkaOptions } from './kafka/connection.ts';
+import { startConsume } from './kafka/consume.ts';
+import { createGroupCommit, type Outgoing } from './kafka/group-commit.ts';
+import type { KafkaLogContext, OpenConsumer } from './kafka/shared.ts';
+import { startTail } from './kafka/tail.ts';
+import type { Event, Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { headersOf } from './recorded.ts';
+
+export interface KafkaLogOptions extends KafkaOptions {
+  /** Put before every topic and group name, so that meshes can share a cluster. */
+  topicPrefix: string;
+  schemaIds: SchemaIds;
+  /** What this process writes. */
+  writes: readonly EventType[];
+  logger: Logger;
+  metrics?: Metrics;
+}
+
+const murmur = Partitioners.DefaultPartitioner();
+
+/** Kafka's own partitioner for a key. */
+const partitionOf = (key: string, partitions: number): number =>
+  murmur({
+    topic: '',
+    message: { key: Buffer.from(key), value: null },
+    partitionMetadata: Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 0 }) as never),
+  });
+
+const HOT_PARTITIONS = topics['mesh.requests'].partitions;
+
+/** @throws when Kafka cannot be reached, or a schema of `writes` is not registered. */
+export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => {
+  const { topicPrefix: prefix, logger, metrics } = options;
+  const codec = await createCodec(options.schemaIds, options.writes);
+  const kafka = createKafka(options, logger);
+  const admin = kafka.admin();
+  await admin.connect();
+  const commit = await createGroupCommit(kafka);
+  const context: KafkaLogContext = { kafka, admin, codec, logger, prefix };
+  const open = new Set<OpenConsumer>();
+
+  const outgoing = (event: Event): Outgoing => ({
+    topic: prefix + topicOf[event.type],
+    message: { key: event.key, value: codec.encode(event.type, event.data), headers: headersOf(event) },
+  });
+  const track = <T extends OpenConsumer>(opened: T): T => {
+    const close = async () => {
+      if (open.delete(tracked)) await opened.close();
+    };
+    const tracked = { ...opened, close };
+    open.add(tracked);
+    return tracked;
+  };
+
+  return {
+    append: (events, signal) => commit.append(events.map(outgoing), signal),
+    consume: async (group, names, consumer) => track(await startConsume(context, group, names, consumer, metrics)),
+    tail: async (names, see, tailOptions) => track(await startTail(context, names, see, tailOptions)),
+    healthy: () => commit.healthy() && [...open].every((consumer) => consumer.healthy()),
+    partitionOf: (key) => partitionOf(key, HOT_PARTITIONS),
+    close: async () => {
+      for (const { close } of open) await close();
+      await commit.close();
+      await admin.disconnect();
+    },
+  };
+};

@@ -1,0 +1,130 @@
+import type { Kafka, Message, Producer } from 'kafkajs';
+import { RuntimeError } from '../errors.ts';
+
+/** One record on its way to Kafka. */
+export interface Outgoing {
+  topic: string;
+  message: Message;
+}
+
+interface Append {
+  records: readonly Outgoing[];
+  resolve(): void;
+  reject(error: Error): void;
+  signal: AbortSignal | undefined;
+}
+
+export interface GroupCommit {
+  append(records: readonly Outgoing[], signal: AbortSignal | undefined): Promise<void>;
+  /** Whether the last send went through. */
+  healthy(): boolean;
+  close(): Promise<void>;
+}
+
+const MAX_BATCH_RECORDS = 2_000;
+const MAX_BATCH_BYTES = 12 * 1024 * 1024;
+const MAX_WAITING = 100_000;
+
+const sizeOf = ({ message }: Outgoing) => (message.value?.length ?? 0) + 512;
+
+const unavailable = (cause: unknown) =>
+  new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'Kafka did not confirm an append in time', cause);
+
+/**
+ * Gathers appends while a request is in flight and sends the lot in the next one: over all topics, in order, acks=all.
+ * One request in flight at a time is what an idempotent producer needs to keep that order.
+ */
+export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
+  const createProducer = () =>
+    kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+  let producer: Producer = createProducer();
+  await producer.connect();
+  let waiting: Append[] = [];
+  let flushing: Promise<void> | undefined;
+  let healthy = true;
+
+  const takeBatch = (): Append[] => {
+    let records = 0;
+    let bytes = 0;
+    let count = 0;
+    for (const append of waiting) {
+      records += append.records.length;
+      bytes += append.records.reduce((sum, record) => sum + sizeOf(record), 0);
+      if (count > 0 && (records > MAX_BATCH_RECORDS || bytes > MAX_BATCH_BYTES)) break;
+      count += 1;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    return batch;
+  };
+
+  const send = async (batch: readonly Append[]) => {
+    const messages = new Map<string, Message[]>();
+    for (const { records } of batch)
+      for (const { topic, message } of records) {
+        const ofTopic = messages.get(topic);
+        if (ofTopic) ofTopic.push(message);
+        else messages.set(topic, [message]);
+      }
+    const topicMessages = [...messages].map(([topic, ofTopic]) => ({ topic, messages: ofTopic }));
+    await producer.sendBatch({ acks: -1, timeout: 10_000, topicMessages });
+  };
+
+  // After a failed send the idempotent producer's sequence numbers may be ahead of the broker's.
+  const renew = async () => {
+    await producer.disconnect().catch(() => {});
+    producer = createProducer();
+    await producer.connect().catch(() => {});
+  };
+
+  const flush = async () => {
+    // One turn of the event loop lets the records that arrived together leave together.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      waiting = waiting.filter((append) => {
+        if (!append.signal?.aborted) return true;
+        append.reject(unavailable(append.signal.reason));
+        return false;
+      });
+      const batch = takeBatch();
+      if (batch.length === 0) break;
+      try {
+        await send(batch);
+        healthy = true;
+        for (const append of batch) append.resolve();
+      } catch (error) {
+        healthy = false;
+        // What waits behind was stated in the belief that this is in the log: it fails with it, so that order holds.
+        const failed = [...batch, ...waiting.splice(0)];
+        for (const append of failed) append.reject(unavailable(error));
+        await renew();
+      }
+    }
+    flushing = undefined;
+  };
+
+  return {
+    append: (records, signal) =>
+      new Promise<void>((resolve, reject) => {
+        if (waiting.length >= MAX_WAITING) return reject(unavailable('too many appends are waiting'));
+        const append: Append = { records, resolve, reject, signal };
+        if (signal) {
+          const abort = () => reject(unavailable(signal.reason));
+          if (signal.aborted) return abort();
+          // In flight or not, the caller hears at once; what has not been sent yet is not sent.
+          signal.addEventListener('abort', abort, { once: true });
+          append.resolve = () => {
+            signal.removeEventListener('abort', abort);
+            resolve();
+          };
+        }
+        waiting.push(append);
+        flushing ??= flush();
+      }),
+    healthy: () => healthy,
+    close: async () => {
+      await flushing;
+      await producer.disconnect();
+    },
+  };
+};

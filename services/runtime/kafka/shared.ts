@@ -1,0 +1,90 @@
+import type { Admin, Consumer, Kafka, KafkaMessage } from 'kafkajs';
+import type { Logger } from 'pino';
+import type { TopicName } from '../../../topics/index.ts';
+import type { Codec } from '../codec.ts';
+import type { AnyRecorded } from '../log.ts';
+import { type Headers, recorded } from '../recorded.ts';
+
+/** A consumer of this process, and whether it is being answered. */
+export interface OpenConsumer {
+  close(): Promise<void>;
+  healthy(): boolean;
+}
+
+const SILENCE_MS = 10_000;
+
+/** Whether a consumer's fetches are answered: they are at least every half second, records or none. */
+export const watchFetches = (consumer: Consumer): (() => boolean) => {
+  let fetchedAt = Date.now();
+  consumer.on(consumer.events.FETCH, () => {
+    fetchedAt = Date.now();
+  });
+  return () => Date.now() - fetchedAt < SILENCE_MS;
+};
+
+/** What the parts of the Kafka log stand on. */
+export interface KafkaLogContext {
+  kafka: Kafka;
+  admin: Admin;
+  codec: Codec;
+  logger: Logger;
+  /** Put before every topic and group name, so that meshes can share a cluster. */
+  prefix: string;
+}
+
+/** A record's headers with one value each: of a repeated header, the first. */
+export const headersOfMessage = (message: KafkaMessage): Headers => {
+  const headers: Headers = {};
+  for (const name in message.headers) {
+    const value = message.headers[name];
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) headers[name] = typeof first === 'string' ? Buffer.from(first) : first;
+  }
+  return headers;
+};
+
+/** Settings of every consumer: a fetch waits for the first byte, and a dead member is noticed in ten seconds. */
+export const consumerSettings = {
+  sessionTimeout: 10_000,
+  rebalanceTimeout: 20_000,
+  heartbeatInterval: 2_000,
+  minBytes: 1,
+  maxWaitTimeInMs: 500,
+  maxBytesPerPartition: 4 * 1024 * 1024,
+  maxBytes: 32 * 1024 * 1024,
+  allowAutoTopicCreation: false,
+  retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 1_000_000 },
+} as const;
+
+export const recordOf = (
+  codec: Codec,
+  topic: TopicName,
+  partition: number,
+  message: KafkaMessage,
+  headers: Headers,
+  type: string,
+): AnyRecorded =>
+  recorded(
+    { topic, partition, offset: Number(message.offset), key: message.key, value: message.value, headers },
+    type,
+    codec,
+  );
+
+const RETRY_MS = 1_000;
+
+/** Learns the schemas of a batch's values. A registry that can't be reached is waited for: nothing else can be done. */
+export const learn = async (
+  { codec, logger }: KafkaLogContext,
+  messages: readonly KafkaMessage[],
+  heartbeat: () => Promise<void>,
+): Promise<void> => {
+  for (;;) {
+    try {
+      return await codec.learn(messages.map(({ value }) => value));
+    } catch (error) {
+      logger.warn({ err: error }, 'the schema registry cannot be reached, trying again');
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await heartbeat();
+    }
+  }
+};

@@ -1,0 +1,247 @@
+/** What every implementation of the log port does. Run by memory-log.test.ts and by integration-tests/kafka-log.test.ts. */
+import { afterEach, describe, expect, test } from 'vitest';
+import type { EventType } from '../../topics/index.ts';
+import { newId } from './event.ts';
+import type { AnyRecorded, AssignedPartition, Consumer, Event, Log } from './log.ts';
+
+export interface LogUnderTest {
+  /** Another process's log on the same cluster. */
+  open(): Promise<Log>;
+}
+
+const until = async (condition: () => boolean, what: string): Promise<void> => {
+  const end = Date.now() + 30_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+const cancel = (key: string, id = newId()): Event<'CancelRequested'> => ({
+  id,
+  type: 'CancelRequested',
+  source: 'test',
+  key,
+  time: Date.now(),
+  correlationId: `request-of-${key}`,
+  causationId: 'cause',
+  traceparent: '',
+  data: { reason: 'CLIENT_GONE' },
+});
+
+const topic = 'mesh.cancellations' as const;
+
+interface Seen {
+  records: AnyRecorded[];
+  assigned: AssignedPartition[];
+  revoked: number[];
+}
+
+const consumerOf = (
+  seen: Seen,
+  handle: (record: AnyRecorded) => Promise<void> = async () => {},
+  types: EventType[] = ['CancelRequested'],
+): Consumer => ({
+  types,
+  assigned: async (partitions) => void seen.assigned.push(...partitions),
+  revoked: (partitions) => void seen.revoked.push(...partitions),
+  handle: (record) => {
+    seen.records.push(record);
+    return handle(record);
+  },
+});
+
+const nothing = (): Seen => ({ records: [], assigned: [], revoked: [] });
+
+export const logBehaviour = (name: string, make: () => Promise<LogUnderTest>): void => {
+  describe(name, () => {
+    const opened: Log[] = [];
+    const cluster = async () => {
+      const under = await make();
+      return async () => {
+        const log = await under.open();
+        opened.push(log);
+        return log;
+      };
+    };
+    afterEach(async () => {
+      for (const log of opened.splice(0)) await log.close();
+    });
+
+    test('a tail from the end sees what is appended after it listens, in order, as it was stated', async () => {
+      const log = await (await cluster())();
+      await log.append([cancel('before')]);
+      const seen: AnyRecorded[] = [];
+      const tail = await log.tail([topic], (record) => void seen.push(record), { from: 'end' });
+      const stated = [cancel('a'), cancel('a'), cancel('a')];
+      await log.append(stated.slice(0, 1));
+      await log.append(stated.slice(1));
+      await until(() => seen.length === 3, 'three records');
+      expect(
+        seen.map(({ id, type, source, key, time, correlationId, causationId, traceparent, data }) => ({
+          id,
+          type,
+          source,
+          key,
+          time,
+          correlationId,
+          causationId,
+          traceparent,
+          data: { ...data },
+        })),
+      ).toEqual(stated);
+      expect(new Set(seen.map((r) => r.partition))).toEqual(new Set([log.partitionOf('a')]));
+      expect(seen.map((r) => r.offset)).toEqual([...seen.map((r) => r.offset)].sort((a, b) => a - b));
+      await tail.close();
+    });
+
+    test('a tail from the beginning is caught up when it has seen all there was, and tells how far it is', async () => {
+      const log = await (await cluster())();
+      const events = Array.from({ length: 40 }, (_, i) => cancel(`k${i}`));
+      await log.append(events);
+      const seen = new Set<string>();
+      let far = [0, 0];
+      const tail = await log.tail([topic], ({ id }) => void seen.add(id), {
+        from: 'beginning',
+        progress: (done, total) => {
+          far = [done, total];
+        },
+      });
+      await tail.caughtUp;
+      expect(seen).toEqual(new Set(events.map((e) => e.id)));
+      expect(far).toEqual([40, 40]);
+      await tail.close();
+    });
+
+    test('a tail of an empty topic is caught up at once', async () => {
+      const log = await (await cluster())();
+      const tail = await log.tail([topic], () => {}, { from: 'beginning' });
+      await tail.caughtUp;
+      await tail.close();
+    });
+
+    test('a tail from a time sees that partition from that time on, and at least the last records', async () => {
+      const log = await (await cluster())();
+      await log.append([cancel('a', 'one'), cancel('a', 'two')]);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const after = Date.now();
+      const partitions = [log.partitionOf('a')];
+      const read = async (atLeastLast: number) => {
+        const seen: string[] = [];
+        const from = { time: after + 1_000, atLeastLast };
+        const tail = await log.tail([topic], ({ id }) => void seen.push(id), { from, partitions });
+        await tail.caughtUp;
+        await tail.close();
+        return seen;
+      };
+      expect(await read(0)).toEqual([]);
+      expect(await read(1)).toEqual(['two']);
+      expect(await read(5)).toEqual(['one', 'two']);
+    });
+
+    test('types are filtered without decoding', async () => {
+      const log = await (await cluster())();
+      const seen: AnyRecorded[] = [];
+      const tail = await log.tail(['mesh.cancellations', 'mesh.usage'], (r) => void seen.push(r), {
+        from: 'beginning',
+        types: ['UsageRecorded'],
+      });
+      await log.append([cancel('a')]);
+      await tail.caughtUp;
+      expect(seen).toEqual([]);
+      await tail.close();
+    });
+
+    test('a group is handed each record once, in order within a key', async () => {
+      const log = await (await cluster())();
+      const seen = nothing();
+      await log.consume('readers', [topic], consumerOf(seen));
+      const events = Array.from({ length: 60 }, (_, i) => cancel(`k${i % 6}`));
+      await log.append(events);
+      await until(() => seen.records.length >= 60, 'sixty records');
+      for (const key of new Set(events.map((e) => e.key)))
+        expect(seen.records.filter((r) => r.key === key).map((r) => r.id)).toEqual(
+          events.filter((e) => e.key === key).map((e) => e.id),
+        );
+      expect(new Set(seen.assigned.map((a) => a.partition)).size).toBe(12);
+    });
+
+    test('the next record is handed over before the last one is finished', async () => {
+      const log = await (await cluster())();
+      const seen = nothing();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      await log.consume(
+        'readers',
+        [topic],
+        consumerOf(seen, () => promise),
+      );
+      await log.append([cancel('a'), cancel('a'), cancel('a')]);
+      await until(() => seen.records.length === 3, 'three records');
+      resolve();
+    });
+
+    test('a successor goes on after the finished prefix', async () => {
+      const open = await cluster();
+      const first = await open();
+      const seen = nothing();
+      const reading = await first.consume('readers', [topic], consumerOf(seen));
+      await first.append([cancel('a', 'one'), cancel('a', 'two')]);
+      await until(() => seen.records.length === 2, 'two records');
+      await reading.close();
+      await first.append([cancel('a', 'three')]);
+      const later = nothing();
+      await (await open()).consume('readers', [topic], consumerOf(later));
+      await until(() => later.records.length > 0, 'a record');
+      expect(later.records.map((r) => r.id)).toEqual(['three']);
+      const since = later.assigned.find((a) => a.partition === first.partitionOf('a'))?.since ?? 0;
+      expect(since).toBeGreaterThan(Date.now() - 60_000);
+    });
+
+    test('two instances share the partitions; when one leaves the other takes them over', async () => {
+      const open = await cluster();
+      const [one, two] = [await open(), await open()];
+      const [seenByOne, seenByTwo] = [nothing(), nothing()];
+      await one.consume('readers', [topic], consumerOf(seenByOne));
+      const second = await two.consume('readers', [topic], consumerOf(seenByTwo));
+      await until(() => new Set(seenByTwo.assigned.map((a) => a.partition)).size === 6, 'half of the partitions');
+      const events = Array.from({ length: 50 }, (_, i) => cancel(`k${i}`));
+      await one.append(events);
+      await until(() => seenByOne.records.length + seenByTwo.records.length >= 50, 'fifty records');
+      expect(new Set([...seenByOne.records, ...seenByTwo.records].map((r) => r.id)).size).toBe(50);
+      expect(seenByTwo.records.length).toBeGreaterThan(0);
+      await second.close();
+      await one.append(Array.from({ length: 50 }, (_, i) => cancel(`k${i}`)));
+      const total = () => new Set([...seenByOne.records, ...seenByTwo.records].map((r) => r.id)).size;
+      await until(() => total() === 100, 'what came after');
+    });
+
+    test('a rejected record is handed over again, after the partition is assigned again, and blocks no other', async () => {
+      const log = await (await cluster())();
+      const seen = nothing();
+      let failures = 0;
+      await log.consume(
+        'readers',
+        [topic],
+        consumerOf(seen, async ({ id }) => {
+          if (id === 'stubborn' && failures++ === 0) throw new Error('not now');
+        }),
+      );
+      await log.append([
+        cancel('a', 'fine'),
+        cancel('a', 'stubborn'),
+        cancel('a', 'behind'),
+        cancel('other', 'elsewhere'),
+      ]);
+      await until(() => seen.records.filter((r) => r.id === 'behind').length >= 1 && failures > 1, 'a second try');
+      const last = seen.records.map((r) => r.id);
+      expect(last.lastIndexOf('stubborn')).toBeLessThan(last.lastIndexOf('behind'));
+      expect(last.filter((id) => id === 'fine').length).toBeLessThanOrEqual(2);
+      expect(seen.revoked).toContain(log.partitionOf('a'));
+    });
+
+    test('an append that was taken back before it was sent throws', async () => {
+      const log = await (await cluster())();
+      await expect(log.append([cancel('a')], AbortSignal.abort(new Error('gone')))).rejects.toThrow();
+    });
+  });
+};

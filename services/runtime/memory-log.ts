@@ -1,0 +1,84 @@
+/**
+ * The log port in memory, for unit tests: Avro included, durability not. Several logs over one cluster are several
+ * processes.
+ */
+import { type EventType, topicOf, topics } from '../../topics/index.ts';
+import { createCodec, localSchemaIds } from './codec.ts';
+import { RuntimeError } from './errors.ts';
+import type { Event, Log } from './log.ts';
+import { hashOf, MemoryCluster, partitionsOf, type Stored } from './memory/cluster.ts';
+import { Member, share } from './memory/member.ts';
+import { startTail } from './memory/tail.ts';
+import { headersOf, recorded, typeOf } from './recorded.ts';
+
+export { MemoryCluster } from './memory/cluster.ts';
+
+/** Frames naming every local schema id, so that decoding never waits. */
+const knownIds = (): Buffer[] =>
+  Object.keys(topicOf).map((_, i) => {
+    const frame = Buffer.alloc(5);
+    frame.writeUInt32BE(i + 1, 1);
+    return frame;
+  });
+
+export interface MemoryLog extends Log {
+  /** Ends as a killed process does: nothing more is committed, others take over. */
+  crash(): Promise<void>;
+}
+
+/** A log over `cluster`, by default one of its own. */
+export const createMemoryLog = async (cluster = new MemoryCluster()): Promise<MemoryLog> => {
+  const codec = await createCodec(localSchemaIds(), Object.keys(topicOf) as EventType[]);
+  await codec.learn(knownIds());
+  const read = (stored: Stored) => recorded(stored, typeOf(stored.headers), codec);
+  const memberships: { member: Member; leave(crashed: boolean): Promise<void> }[] = [];
+  const tails = new Set<() => void>();
+  const partitionOf = (key: string, count = 12) => hashOf(key) % count;
+
+  const store = (event: Event): void => {
+    const topic = topicOf[event.type];
+    const value = codec.encode(event.type, event.data as never);
+    const headers = Object.fromEntries(Object.entries(headersOf(event)).map(([k, v]) => [k, Buffer.from(v)]));
+    const partition = partitionOf(event.key, topics[topic].partitions);
+    const records = cluster.records(topic, partition);
+    const record = { topic, partition, offset: records.length, key: Buffer.from(event.key), value, headers };
+    records.push({ ...record, time: Date.now() });
+  };
+
+  const log: MemoryLog = {
+    append: async (events, signal) => {
+      signal?.throwIfAborted();
+      if (cluster.unavailable) throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be reached');
+      for (const event of events) store(event);
+      cluster.wake();
+    },
+    consume: async (groupId, names, consumer) => {
+      const group = cluster.group(groupId);
+      const all = [...new Set(names.flatMap(partitionsOf))];
+      const member = new Member(cluster, group, names, consumer, (stored) => read(stored));
+      group.members.push(member);
+      const leave = async (crashed: boolean) => {
+        if (!group.members.includes(member)) return;
+        if (crashed) member.crash();
+        else await member.close();
+        group.members = group.members.filter((m) => m !== member);
+        await share(group, all);
+      };
+      memberships.push({ member, leave });
+      await share(group, all);
+      return { close: () => leave(false) };
+    },
+    tail: async (names, see, options) => startTail(cluster, names, see, options, read, tails),
+    healthy: () => !cluster.unavailable,
+    partitionOf: (key) => partitionOf(key),
+    close: async () => {
+      for (const { leave } of memberships) await leave(false);
+      for (const stop of tails) stop();
+    },
+    crash: async () => {
+      for (const stop of tails) stop();
+      for (const { leave } of memberships) await leave(true);
+    },
+  };
+  return log;
+};

@@ -1,0 +1,157 @@
+import pino from 'pino';
+import { afterEach, expect, test } from 'vitest';
+import type { EventType, TopicName } from '../../topics/index.ts';
+import { newId } from './event.ts';
+import type { Event, Log } from './log.ts';
+import { createMemoryLog, MemoryCluster } from './memory-log.ts';
+import { createMetrics } from './metrics.ts';
+import { type Processor, processorService } from './processor.ts';
+import type { RunningService, ServiceContext } from './service.ts';
+import { withoutExporter } from './tracing.ts';
+
+/** Answers each CancelRequested with how many it has seen in the conversation, itself included. */
+const counting: Processor<Map<string, number>, 'CancelRequested', 'AttemptBegun'> = {
+  name: 'edge-llm',
+  reads: ['CancelRequested'],
+  follows: [],
+  writes: ['AttemptBegun'],
+  initialState: () => new Map(),
+  decide: (event, counts) => {
+    if (event.data.reason === 'DEADLINE') throw new Error('cannot be');
+    const attempt = (counts.get(event.key) ?? 0) + 1;
+    return [{ type: 'AttemptBegun', data: { target: { id: 't', connection: 'c', name: 'n' }, attempt } }];
+  },
+  evolve: (counts, event) => {
+    if (event.type === 'AttemptBegun') counts.set(event.key, event.data.attempt);
+    return counts;
+  },
+  forget: () => new Map(),
+};
+
+const cancel = (key: string, reason: 'CLIENT_GONE' | 'DEADLINE' = 'CLIENT_GONE'): Event<'CancelRequested'> => ({
+  id: newId(),
+  type: 'CancelRequested',
+  source: 'test',
+  key,
+  time: Date.now(),
+  correlationId: 'r',
+  causationId: '',
+  traceparent: '',
+  data: { reason },
+});
+
+const until = async (condition: () => boolean | Promise<boolean>) => {
+  const end = Date.now() + 5_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+};
+
+const contextOf = (log: Log): ServiceContext => ({
+  log,
+  logger: pino({ level: 'silent' }),
+  metrics: createMetrics(),
+  tracing: withoutExporter,
+  http: undefined as never,
+  configuration: () => undefined,
+  environment: {},
+  now: Date.now,
+});
+
+const running: RunningService[] = [];
+afterEach(async () => {
+  for (const service of running.splice(0)) await service.stop();
+});
+
+const start = async (log: Log) => {
+  const service = await processorService(counting).start(contextOf(log));
+  running.push(service);
+  return service;
+};
+
+const read = async (log: Log, topic: TopicName, type: EventType) => {
+  const seen: Event[] = [];
+  const tail = await log.tail([topic], (record) => void seen.push(record), { from: 'beginning', types: [type] });
+  await tail.caughtUp;
+  await tail.close();
+  return seen;
+};
+
+const attempts = async (log: Log) => (await read(log, 'mesh.attempts', 'AttemptBegun')) as Event<'AttemptBegun'>[];
+
+test('what a processor states follows from the event: in its conversation, of its request, with a derived id', async () => {
+  const log = await createMemoryLog();
+  await start(log);
+  const event = cancel('c1');
+  await log.append([event]);
+  await until(async () => (await attempts(log)).length === 1);
+  const [stated] = await attempts(log);
+  expect(stated).toMatchObject({ source: 'edge-llm', key: 'c1', correlationId: 'r', causationId: event.id });
+  await log.append([event]);
+  await log.append([cancel('c1')]);
+  await until(async () => (await attempts(log)).length >= 2);
+  expect((await attempts(log)).map((a) => a.data.attempt)).toEqual([1, 2]);
+});
+
+test('after a crash before the commit, what was stated is recalled: nothing is stated twice, state goes on', async () => {
+  const cluster = new MemoryCluster();
+  const first = await createMemoryLog(cluster);
+  await processorService(counting).start(contextOf(first));
+  await first.append([cancel('c1'), cancel('c1'), cancel('c1')]);
+  await until(async () => (await attempts(first)).length === 3);
+  await first.crash();
+  const second = await createMemoryLog(cluster);
+  await start(second);
+  await second.append([cancel('c1')]);
+  await until(async () => (await attempts(second)).length >= 4);
+  expect((await attempts(second)).map((a) => a.data.attempt)).toEqual([1, 2, 3, 4]);
+});
+
+test('an append that fails is tried again from the log, in order', async () => {
+  const cluster = new MemoryCluster();
+  const log = await createMemoryLog(cluster);
+  await start(log);
+  const events = [cancel('c1'), cancel('c1')];
+  await log.append(events);
+  cluster.unavailable = true;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  cluster.unavailable = false;
+  await until(async () => (await attempts(log)).length === 2);
+  expect((await attempts(log)).map((a) => a.causationId)).toEqual(events.map((e) => e.id));
+});
+
+test('an event that can never be processed becomes a dead letter, whole and with the reason, and the next goes on', async () => {
+  const log = await createMemoryLog();
+  await start(log);
+  const bad = cancel('c1', 'DEADLINE');
+  await log.append([bad, cancel('c1')]);
+  await until(async () => (await attempts(log)).length === 1);
+  const [letter] = (await read(log, 'mesh.dead-letters', 'EventDeadLettered')) as Event<'EventDeadLettered'>[];
+  expect(letter).toMatchObject({
+    causationId: bad.id,
+    data: { service: 'edge-llm', reason: 'cannot be', topic: 'mesh.cancellations' },
+  });
+  expect(letter!.data.recordHeaders.ce_id?.toString()).toBe(bad.id);
+});
+
+test.each([
+  ['no headers', {}],
+  ['an envelope and rubbish', { ce_id: 'x', ce_type: 'mesh.CancelRequested', ce_time: '2026-01-01T00:00:00Z' }],
+])('a record with %s becomes a dead letter', async (_, headers) => {
+  const cluster = new MemoryCluster();
+  const log = await createMemoryLog(cluster);
+  await start(log);
+  const raw = Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, Buffer.from(v as string)]));
+  cluster.put({
+    topic: 'mesh.cancellations',
+    partition: 3,
+    key: Buffer.from('k'),
+    value: Buffer.from('rubbish'),
+    headers: raw,
+    time: Date.now(),
+  });
+  await until(async () => (await read(log, 'mesh.dead-letters', 'EventDeadLettered')).length === 1);
+  await log.append([cancel('c1')]);
+  await until(async () => (await attempts(log)).length === 1);
+});

@@ -1,0 +1,184 @@
+/**
+ * The shell around a service that only decides: read → decide → fold → append → commit. The processor is pure; time,
+ * delivery, redelivery and poison are the shell's.
+ */
+import {
+  type EventData,
+  type EventType,
+  type ServiceName,
+  type TopicName,
+  topicOf,
+  topics,
+} from '../../topics/index.ts';
+import { deadLetter } from './dead-letter.ts';
+import { follow } from './event.ts';
+import type { AnyRecorded, AssignedPartition, Event } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { RecentIds } from './recent-ids.ts';
+import { hasEnvelope } from './recorded.ts';
+import type { RunningService, Service, ServiceContext } from './service.ts';
+
+/** What a processor says: an event, less what the shell knows. */
+export interface Statement<T extends EventType = EventType> {
+  type: T;
+  data: EventData[T];
+  /** Tells it from the other statements about the same event; default its place among them. */
+  index?: number | string;
+  /** The record's key; default the key of the event that it follows from. */
+  key?: string;
+}
+
+/** What state is folded from: an event read, followed, stated, or stated before and recalled. */
+export type Folded<T extends EventType = EventType> = { [K in T]: Event<K> & { partition: number } }[T];
+
+export interface Processor<S, In extends EventType, Out extends EventType> {
+  name: ServiceName;
+  /** Consumed, ordered per conversation; each is decided on by one instance. */
+  reads: readonly In[];
+  /** Seen by every instance from the beginning of its compacted topic, and only folded. */
+  follows: readonly EventType[];
+  writes: readonly Out[];
+  initialState(): S;
+  /** No clock, no randomness, no I/O: time is the event's time. A throw makes the event a dead letter. */
+  decide(event: AnyRecorded<In>, state: S): Statement<Out>[];
+  /** May change `state` in place. */
+  evolve(state: S, event: Folded): S;
+  /** Leaves out what was folded from these partitions: it is another instance's now, or is about to be recalled. */
+  forget?(state: S, partitions: readonly number[]): S;
+  /** Counts an event that was stated and is durable, or one that was followed. */
+  observe?(event: Folded, metrics: Metrics): void;
+}
+
+const RECALL_MARGIN_MS = 60_000;
+
+const topicsOf = (types: readonly EventType[]): TopicName[] => [...new Set(types.map((type) => topicOf[type]))];
+
+/** The service that runs a processor. */
+export const processorService = <S, In extends EventType, Out extends EventType>(
+  processor: Processor<S, In, Out>,
+): Service => ({
+  name: processor.name,
+  reads: topicsOf([...processor.reads, ...processor.follows]),
+  writes: processor.writes,
+  start: (context) => startProcessor(processor, context),
+});
+
+const startProcessor = async <S, In extends EventType, Out extends EventType>(
+  processor: Processor<S, In, Out>,
+  context: ServiceContext,
+): Promise<RunningService> => {
+  const { log, metrics, tracing } = context;
+  const logger = context.logger.child({ service: processor.name });
+  let state = processor.initialState();
+  /** Ids of the events decided on, by partition: a redelivered one is ignored. */
+  const decided = new Map<number, RecentIds>();
+
+  const followed = await log.tail(
+    topicsOf(processor.follows),
+    (record) => {
+      try {
+        state = processor.evolve(state, record);
+        processor.observe?.(record, metrics);
+      } catch (error) {
+        logger.error({ err: error, topic: record.topic, offset: record.offset }, 'a followed record was passed over');
+      }
+    },
+    { from: 'beginning', types: processor.follows },
+  );
+  await followed.caughtUp;
+
+  /** What this service said about events that it may be handed again: they are decided, and their outcome is folded. */
+  const recall = async (assigned: readonly AssignedPartition[]) => {
+    const outputs = topicsOf(processor.writes).filter(
+      (topic) => topic !== 'mesh.dead-letters' && topics[topic].cleanup === 'delete',
+    );
+    const since = Math.min(...assigned.map((a) => a.since));
+    const partitions = assigned.map((a) => a.partition);
+    const said = await log.tail(
+      outputs,
+      (record) => {
+        try {
+          decided.get(record.partition)?.add(record.causationId);
+          state = processor.evolve(state, record);
+        } catch (error) {
+          logger.error({ err: error, topic: record.topic, offset: record.offset }, 'a recalled record was passed over');
+        }
+      },
+      { from: { time: since - RECALL_MARGIN_MS, atLeastLast: 1 }, partitions, types: processor.writes },
+    );
+    await said.caughtUp;
+    await said.close();
+  };
+
+  const decide = (record: AnyRecorded): Event[] => {
+    if (!hasEnvelope(record)) return [deadLetter(processor.name, record, 'no CloudEvents envelope', context.now())];
+    try {
+      const statements = processor.decide(record as AnyRecorded<In>, state);
+      state = processor.evolve(state, record);
+      return statements.map((statement, i) => {
+        const { id, correlationId, traceparent } = record;
+        const cause = { id, correlationId, traceparent, key: statement.key ?? record.key };
+        const event = follow(
+          processor.name,
+          cause,
+          statement.index ?? i,
+          statement.type,
+          statement.data,
+          context.now(),
+        );
+        state = processor.evolve(state, { ...event, partition: record.partition } as Folded);
+        return event;
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error(
+        { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
+        'dead letter',
+      );
+      return [deadLetter(processor.name, record, reason, context.now())];
+    }
+  };
+
+  const consumer = await log.consume(processor.name, topicsOf(processor.reads), {
+    types: processor.reads,
+    assigned: async (assigned) => {
+      const partitions = assigned.map((a) => a.partition);
+      for (const partition of partitions) decided.set(partition, new RecentIds());
+      state = processor.forget?.(state, partitions) ?? state;
+      await recall(assigned);
+    },
+    revoked: (partitions) => {
+      for (const partition of partitions) decided.delete(partition);
+      state = processor.forget?.(state, partitions) ?? state;
+    },
+    handle: async (record) => {
+      const seen = decided.get(record.partition);
+      if (seen?.has(record.id)) return;
+      const span = tracing.start(`${processor.name} ${record.type}`, record.traceparent, 'consumer');
+      if (hasEnvelope(record))
+        metrics.hop.observe({ service: processor.name, type: record.type }, (context.now() - record.time) / 1000);
+      const events = decide(record);
+      for (const event of events) event.traceparent = span.traceparent;
+      seen?.add(record.id);
+      try {
+        if (events.length > 0) await log.append(events);
+        span.end();
+      } catch (error) {
+        span.end('not appended');
+        throw error;
+      }
+      for (const event of events) {
+        if (event.type === 'EventDeadLettered')
+          metrics.deadLetters.inc({ service: processor.name, topic: record.topic });
+        processor.observe?.({ ...event, partition: record.partition } as Folded, metrics);
+      }
+    },
+  });
+
+  return {
+    stop: async () => {
+      await consumer.close();
+      await followed.close();
+    },
+  };
+};

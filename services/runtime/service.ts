@@ -1,0 +1,37 @@
+/** What a service is to the process that runs it. */
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { EventType, ServiceName, TopicName } from '../../topics/index.ts';
+import type { Configuration } from './configuration.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Tracing } from './tracing.ts';
+
+/** What the process gives to each of its services. */
+export interface ServiceContext {
+  log: Log;
+  logger: Logger;
+  metrics: Metrics;
+  tracing: Tracing;
+  /** The process's HTTP server: an edge mounts its routes on it. It listens once every service has started. */
+  http: FastifyInstance;
+  /** The configuration in force; undefined until one has been applied. */
+  configuration(): Configuration | undefined;
+  /** Where `${ENV}` references are resolved, by outbound edges only. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+export interface RunningService {
+  /** Takes no more work, finishes what is begun, states and commits what came of it. */
+  stop(): Promise<void>;
+}
+
+export interface Service {
+  name: ServiceName;
+  /** For the boot table: what it reads and writes, by topic. */
+  reads: readonly TopicName[];
+  writes: readonly EventType[];
+  start(context: ServiceContext): Promise<RunningService>;
+}
