@@ -1,0 +1,254 @@
+import { describe, expect, test } from 'vitest';
+import type { EventData } from '../../topics/index.ts';
+import type { Configuration } from '../runtime/configuration.ts';
+import { given, happened } from '../runtime/given.ts';
+import type { Processor } from '../runtime/processor.ts';
+import { decide, evolve, initialState, type RoutingInput, type RoutingOutput, type RoutingState } from './routing.ts';
+
+const routing: Processor<RoutingState, RoutingInput, RoutingOutput> = {
+  name: 'routing',
+  reads: ['RequestPermitted', 'AttemptFailed', 'ProbeSucceeded'],
+  follows: [],
+  writes: [],
+  initialState,
+  evolve,
+  decide,
+};
+
+const target = (id: string, tier = 0, weight = 1) => ({ id, connection: 'c', name: id, tier, weight });
+
+const configured = (targets: ReturnType<typeof target>[]) => {
+  const document: Omit<Configuration, 'version'> = {
+    credentials: [],
+    resources: [{ type: 'model', id: 'm', actions: ['act'], targets, attributes: {} }],
+    connections: [],
+    currency: 'USD',
+    prices: [],
+    limits: { requestsInFlight: 1, requestsInFlightPerCredential: 1, bodyBytes: 1, deadlineMs: 1, maxDeadlineMs: 1 },
+    routing: { maxAttempts: 3, breaker: { failures: 3, openMs: 1_000 } },
+    policies: [],
+  };
+  return happened(
+    'MeshConfigured',
+    { version: 'v1', previousVersion: null, document: JSON.stringify(document) },
+    { time: 0 },
+  );
+};
+
+const request = {
+  id: 'r',
+  contextId: 'c',
+  subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p@example.com', credential: 'k' },
+  action: 'act',
+  resource: { type: 'model', id: 'm' },
+  protocol: 'any',
+  deadline: 1_000_000,
+  repeatable: true,
+  streaming: false,
+  fingerprint: '',
+  headers: {},
+  message: Buffer.from('x'),
+};
+const decision = { configurationVersion: 'v1', policies: ['p'], reason: 'because' };
+
+const permitted = (time: number, changes: Partial<typeof request> = {}) =>
+  happened('RequestPermitted', { request: { ...request, ...changes }, decision }, { time });
+
+const failed = (id: string, time: number, changes: Partial<EventData['AttemptFailed']> = {}) =>
+  happened(
+    'AttemptFailed',
+    {
+      target: { id, connection: 'c', name: id },
+      attempt: 1,
+      tried: [id],
+      failure: {
+        reason: 'UPSTREAM_ERROR',
+        message: 'it said 500',
+        status: 500,
+        retryAfterMs: null,
+        headers: {},
+        body: null,
+      },
+      targetAtFault: true,
+      retryable: true,
+      request,
+      decision,
+      ...changes,
+    },
+    { time },
+  );
+
+const open = (id: string, time: number, until: number) =>
+  happened('BreakerOpened', { target: id, reason: 'r', failures: 3, until }, { time });
+
+const routed = (statements: readonly { type: string; data: unknown }[]) => {
+  const last = statements.at(-1) as {
+    type: string;
+    data: EventData['RequestDispatched'] & EventData['RequestUnroutable'];
+  };
+  return last.type === 'RequestDispatched' ? last.data.target.id : last.data.reason;
+};
+
+describe('the choice of a target', () => {
+  test('follows from the request, and in all keeps to the weights', () => {
+    const given2 = [configured([target('heavy', 0, 3), target('light', 0, 1)])];
+    const pick = (id: string) => routed(given(routing, given2).when(permitted(1, { id })).statements);
+    const picks = Array.from({ length: 400 }, (_, i) => pick(`r${i}`));
+    expect(picks).toEqual(Array.from({ length: 400 }, (_, i) => pick(`r${i}`)));
+    expect(picks.filter((p) => p === 'heavy').length / 400).toBeCloseTo(0.75, 1);
+  });
+
+  test('carries the request, its decision and the reason forward', () => {
+    given(routing, [configured([target('a')])])
+      .when(permitted(1))
+      .then([
+        {
+          type: 'RequestDispatched',
+          index: 'route',
+          data: {
+            request,
+            decision,
+            target: { id: 'a', connection: 'c', name: 'a' },
+            attempt: 1,
+            tried: [],
+            probe: false,
+            reason: 'weight 1 in tier 0, 1 available',
+            configurationVersion: 'v1',
+          },
+        },
+      ]);
+  });
+
+  test.each([
+    ['there is no configuration', [], permitted(1), 'NO_TARGET'],
+    ['the resource has no target', [configured([])], permitted(1), 'NO_TARGET'],
+    ['the deadline has passed', [configured([target('a')])], permitted(1_000_001), 'DEADLINE_EXCEEDED'],
+    ['every breaker is open', [configured([target('a')]), open('a', 5, 900)], permitted(10), 'BREAKERS_OPEN'],
+  ])('is none when %s', (_, past, event, reason) => {
+    expect(routed(given(routing, past).when(event).statements)).toBe(reason);
+  });
+});
+
+describe('after a failed attempt', () => {
+  const two = configured([target('a'), target('b', 1)]);
+
+  test('the request goes to the fallback, with the reason on record', () => {
+    const { statements } = given(routing, [two]).when(failed('a', 10));
+    expect(routed(statements)).toBe('b');
+    expect(statements[0]!.data).toMatchObject({
+      attempt: 2,
+      tried: ['a'],
+      reason: 'failover after a failed (UPSTREAM_ERROR 500); weight 1 in tier 1, 1 available',
+    });
+  });
+
+  test('a lone target is tried again, up to the limit', () => {
+    const one = configured([target('a')]);
+    expect(routed(given(routing, [one]).when(failed('a', 10)).statements)).toBe('a');
+    const third = failed('a', 10, { attempt: 3, tried: ['a', 'a', 'a'] });
+    const { statements } = given(routing, [one]).when(third);
+    expect(statements[0]).toMatchObject({
+      type: 'RequestUnroutable',
+      data: { reason: 'ATTEMPTS_EXHAUSTED', attempts: 3, failure: { status: 500 } },
+    });
+  });
+
+  test('a lone target that asked for patience is not asked again', () => {
+    const limited = failed('a', 10, {
+      targetAtFault: false,
+      failure: {
+        reason: 'RATE_LIMITED',
+        message: 'slow down',
+        status: 429,
+        retryAfterMs: 2_000,
+        headers: {},
+        body: null,
+      },
+    });
+    expect(routed(given(routing, [configured([target('a')])]).when(limited).statements)).toBe('ATTEMPTS_EXHAUSTED');
+  });
+
+  test('one that may not be repeated is only judged', () => {
+    const { statements } = given(routing, [two]).when(
+      failed('a', 10, { retryable: false, request: null, decision: null }),
+    );
+    expect(statements).toEqual([]);
+  });
+});
+
+describe('a breaker', () => {
+  const two = configured([target('a'), target('b', 1)]);
+
+  test('opens on the failure that makes enough, says why, and the request goes elsewhere', () => {
+    const { statements } = given(routing, [two, failed('a', 10), failed('a', 11)]).when(failed('a', 12));
+    expect(statements[0]).toEqual({
+      type: 'BreakerOpened',
+      index: 'breaker',
+      key: 'a',
+      data: {
+        target: 'a',
+        reason: '3 recent calls failed, the last with UPSTREAM_ERROR: it said 500',
+        until: 1_012,
+        failures: 3,
+      },
+    });
+    expect(routed(statements)).toBe('b');
+  });
+
+  test('stays closed while most calls succeed', () => {
+    const dispatched = (time: number) =>
+      happened(
+        'RequestDispatched',
+        {
+          request,
+          decision,
+          target: { id: 'a', connection: 'c', name: 'a' },
+          attempt: 1,
+          tried: [],
+          probe: false,
+          reason: '',
+          configurationVersion: '',
+        },
+        { time },
+      );
+    const calls = Array.from({ length: 20 }, (_, i) => dispatched(i));
+    const { statements } = given(routing, [two, ...calls, failed('a', 30), failed('a', 31)]).when(failed('a', 32));
+    expect(statements.map((s) => s.type)).toEqual(['RequestDispatched']);
+  });
+
+  test('counts only what is recent', () => {
+    const { statements } = given(routing, [two, failed('a', 10), failed('a', 11)]).when(failed('a', 100_000));
+    expect(statements.map((s) => s.type)).toEqual(['RequestDispatched']);
+  });
+
+  test('when its time is over lets one call test the target, and only one', () => {
+    const past = [two, open('a', 5, 100)];
+    const probe = given(routing, past).when(permitted(101)).statements[0]!;
+    expect(probe.data).toMatchObject({ target: { id: 'a' }, probe: true });
+    const begun = happened('RequestDispatched', probe.data as EventData['RequestDispatched'], { time: 101 });
+    expect(routed(given(routing, [...past, begun]).when(permitted(102)).statements)).toBe('b');
+  });
+
+  test('closes when the test succeeds, and opens for longer when it fails', () => {
+    const past = [two, open('a', 5, 100)];
+    const served = happened('ProbeSucceeded', { target: { id: 'a', connection: 'c', name: 'a' } }, { time: 110 });
+    given(routing, past)
+      .when(served)
+      .then([{ type: 'BreakerClosed', index: 'breaker', key: 'a', data: { target: 'a', reason: 'it served a call' } }]);
+    const { statements } = given(routing, past).when(failed('a', 110));
+    expect(statements[0]).toMatchObject({ type: 'BreakerOpened', data: { until: 2_110 } });
+  });
+
+  test('closes when the target answers, were it with a refusal', () => {
+    const refusal = failed('a', 110, { targetAtFault: false, retryable: false });
+    expect(given(routing, [two, open('a', 5, 100)]).when(refusal).statements[0]).toMatchObject({
+      type: 'BreakerClosed',
+    });
+  });
+
+  test('folds to the same whatever is delivered twice or late', () => {
+    const shut = happened('BreakerClosed', { target: 'a', reason: '' }, { time: 50 });
+    const opening = open('a', 5, 900);
+    expect(routed(given(routing, [two, opening, shut, opening]).when(permitted(60)).statements)).toBe('a');
+  });
+});

@@ -1,0 +1,164 @@
+/** Routing, pure: which target serves each attempt at a permitted request, and which targets are held back. */
+import type { Decision, Failure, Request, UnroutableReason } from '../../schemas/generated.ts';
+import { type Configuration, parseConfiguration, type TargetConfiguration } from '../runtime/configuration.ts';
+import type { AnyRecorded } from '../runtime/log.ts';
+import type { Folded, Statement } from '../runtime/processor.ts';
+import { allows, type Breaker, closed, closedBreaker, countCall, countFailure, opened, opensOn } from './breaker.ts';
+import { choose } from './choose.ts';
+
+export type RoutingInput = 'RequestPermitted' | 'AttemptFailed' | 'ProbeSucceeded';
+export type RoutingOutput = 'RequestDispatched' | 'RequestUnroutable' | 'BreakerOpened' | 'BreakerClosed';
+
+export interface RoutingState {
+  configuration: Configuration | undefined;
+  breakers: Map<string, Breaker>;
+}
+
+export const initialState = (): RoutingState => ({ configuration: undefined, breakers: new Map() });
+
+const breakerOf = (state: RoutingState, target: string): Breaker => {
+  const breaker = state.breakers.get(target) ?? closedBreaker();
+  state.breakers.set(target, breaker);
+  return breaker;
+};
+
+export const evolve = (state: RoutingState, event: Folded): RoutingState => {
+  switch (event.type) {
+    case 'MeshConfigured':
+      state.configuration = parseConfiguration(event.data);
+      break;
+    case 'RequestDispatched':
+      countCall(breakerOf(state, event.data.target.id), event.time, event.data.probe);
+      break;
+    case 'AttemptFailed':
+      if (event.data.targetAtFault) countFailure(breakerOf(state, event.data.target.id), event.time);
+      break;
+    case 'BreakerOpened':
+      opened(breakerOf(state, event.data.target), event.time, event.data.until);
+      break;
+    case 'BreakerClosed':
+      closed(breakerOf(state, event.data.target), event.time);
+      break;
+  }
+  return state;
+};
+
+/** An attempt that is to be made, and what came before it. */
+interface Next {
+  request: Request;
+  decision: Decision;
+  time: number;
+  attempt: number;
+  tried: readonly string[];
+  failure: Failure | null;
+}
+
+const unroutable = (next: Next, reason: UnroutableReason, version: string): Statement<'RequestUnroutable'> => ({
+  type: 'RequestUnroutable',
+  index: 'route',
+  data: {
+    subject: next.request.subject,
+    action: next.request.action,
+    resource: next.request.resource,
+    reason,
+    attempts: next.attempt - 1,
+    failure: next.failure,
+    configurationVersion: version,
+  },
+});
+
+const reasonOf = ({ tried, failure }: Next, chosen: TargetConfiguration, probe: boolean, among: number): string => {
+  const why = probe
+    ? `tests ${chosen.id}, whose breaker was open`
+    : `weight ${chosen.weight} in tier ${chosen.tier}, ${among} available`;
+  if (!failure) return why;
+  const status = failure.status === null ? '' : ` ${failure.status}`;
+  const how = tried.includes(chosen.id) ? 'another try' : 'failover';
+  return `${how} after ${tried.at(-1)} failed (${failure.reason}${status}); ${why}`;
+};
+
+/** @param heldBack a target whose breaker opens with this very event. */
+const route = (
+  next: Next,
+  state: RoutingState,
+  heldBack?: string,
+): Statement<'RequestDispatched' | 'RequestUnroutable'> => {
+  const { configuration } = state;
+  if (!configuration) return unroutable(next, 'NO_TARGET', '');
+  const { version, routing } = configuration;
+  const { request, time, attempt, tried, failure } = next;
+  const refuse = (reason: UnroutableReason) => unroutable(next, reason, version);
+  if (time > request.deadline) return refuse('DEADLINE_EXCEEDED');
+  const { type, id } = request.resource;
+  const targets = configuration.resources.find((r) => r.type === type && r.id === id)?.targets ?? [];
+  if (targets.length === 0) return refuse('NO_TARGET');
+  if (attempt > routing.maxAttempts) return refuse('ATTEMPTS_EXHAUSTED');
+
+  const permits = new Map(
+    targets.map((t) => [t.id, allows(breakerOf(state, t.id), time, routing.breaker.openMs)] as const),
+  );
+  const available = targets.filter((t) => t.id !== heldBack && permits.get(t.id) !== 'no');
+  const untried = available.filter((t) => !tried.includes(t.id));
+  // A target that asked for patience, or is wrongly set up, is not asked again at once.
+  const again = failure && (failure.reason === 'RATE_LIMITED' || failure.reason === 'MISCONFIGURED') ? [] : available;
+  const candidates = untried.length > 0 ? untried : again;
+  const chosen = choose(candidates, `${request.id} ${attempt}`);
+  if (!chosen) return refuse(failure ? 'ATTEMPTS_EXHAUSTED' : 'BREAKERS_OPEN');
+  const probe = permits.get(chosen.id) === 'probe';
+  return {
+    type: 'RequestDispatched',
+    index: 'route',
+    data: {
+      request,
+      decision: next.decision,
+      target: { id: chosen.id, connection: chosen.connection, name: chosen.name },
+      attempt,
+      tried: [...tried],
+      probe,
+      reason: reasonOf(next, chosen, probe, candidates.length),
+      configurationVersion: version,
+    },
+  };
+};
+
+const close = (target: string, reason: string): Statement<'BreakerClosed'> => ({
+  type: 'BreakerClosed',
+  index: 'breaker',
+  key: target,
+  data: { target, reason },
+});
+
+const judge = (
+  event: AnyRecorded<'AttemptFailed'>,
+  state: RoutingState,
+): Statement<'BreakerOpened' | 'BreakerClosed'>[] => {
+  const { target, failure, targetAtFault } = event.data;
+  const breaker = breakerOf(state, target.id);
+  if (!targetAtFault) return breaker.open ? [close(target.id, `it answers again (${failure.reason})`)] : [];
+  if (!state.configuration) return [];
+  const opens = opensOn(breaker, event.time, state.configuration.routing.breaker);
+  if (!opens) return [];
+  const reason = `${opens.failures} recent calls failed, the last with ${failure.reason}: ${failure.message}`;
+  return [{ type: 'BreakerOpened', index: 'breaker', key: target.id, data: { target: target.id, reason, ...opens } }];
+};
+
+export const decide = (event: AnyRecorded<RoutingInput>, state: RoutingState): Statement<RoutingOutput>[] => {
+  switch (event.type) {
+    case 'RequestPermitted': {
+      const { request, decision } = event.data;
+      return [route({ request, decision, time: event.time, attempt: 1, tried: [], failure: null }, state)];
+    }
+    case 'AttemptFailed': {
+      const judged = judge(event, state);
+      const { request, decision, attempt, tried, failure, retryable, target } = event.data;
+      if (!retryable || !request || !decision) return judged;
+      const heldBack = judged.some((statement) => statement.type === 'BreakerOpened') ? target.id : undefined;
+      return [
+        ...judged,
+        route({ request, decision, time: event.time, attempt: attempt + 1, tried, failure }, state, heldBack),
+      ];
+    }
+    case 'ProbeSucceeded':
+      return [close(event.data.target.id, 'it served a call')];
+  }
+};
