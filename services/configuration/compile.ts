@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { Configuration } from '../runtime/configuration.ts';
+import { type Environment, resolveReferences } from './environment.ts';
+import type { MeshFile } from './mesh-file.ts';
+import { actionsOf, targetsOf } from './served.ts';
+
+type Document = Omit<Configuration, 'version'>;
+
+/** What `MeshConfigured` holds: canonical JSON, and the first 12 hexadecimal digits of its sha256. */
+export interface Compiled {
+  document: string;
+  version: string;
+}
+
+/**
+ * mesh.yaml in no protocol's terms. The same file, policies and URLs make the same document, in whatever order they are written.
+ * @param env resolves the references in URLs; those to secrets stay references.
+ */
+export const compile = (file: MeshFile, policies: Document['policies'], env: Environment): Compiled => {
+  const document: Document = {
+    credentials: credentials(file),
+    resources: resources(file),
+    connections: connections(file, env),
+    currency: file.prices.currency,
+    prices: prices(file),
+    limits: {
+      requestsInFlight: file.limits.requestsInFlight,
+      requestsInFlightPerCredential: file.limits.requestsInFlightPerKey,
+      bodyBytes: file.limits.bodySize,
+      deadlineMs: file.limits.deadline,
+      maxDeadlineMs: file.limits.maxDeadline,
+    },
+    routing: {
+      maxAttempts: file.routing.maxAttempts,
+      breaker: { failures: file.routing.breaker.failures, openMs: file.routing.breaker.open },
+    },
+    policies: policies.toSorted((a, b) => order(a.id, b.id)),
+  };
+  const text = JSON.stringify(canonical(document));
+  return { document: text, version: createHash('sha256').update(text).digest('hex').slice(0, 12) };
+};
+
+const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const entries = <T>(record: Record<string, T>) => Object.entries(record).sort(([a], [b]) => order(a, b));
+
+/** The same value with the keys of every object sorted. */
+const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(entries(value as Record<string, unknown>).map(([key, one]) => [key, canonical(one)]));
+};
+
+const credentials = (file: MeshFile): Document['credentials'] =>
+  entries(file.keys).map(([id, key]) => {
+    const { unit, owner } = file.agents[key.agent]!;
+    return {
+      id,
+      hash: key.hash.slice('sha256:'.length),
+      subject: { tenant: file.units[unit]!.tenant, unit, agent: key.agent, person: key.person ?? owner },
+      revoked: key.revoked,
+      expiresAt: key.expires ?? null,
+    };
+  });
+
+const resources = (file: MeshFile): Document['resources'] =>
+  entries(file.models).map(([id, { tags }]) => ({
+    type: 'model',
+    id,
+    actions: actionsOf(file, id),
+    targets: targetsOf(file, id),
+    attributes: tags,
+  }));
+
+const connections = (file: MeshFile, env: Environment): Document['connections'] =>
+  entries(file.providers).map(([id, provider]) => ({
+    id,
+    protocol: 'openai',
+    url: resolveReferences(provider.url, env).replace(/\/+$/, ''),
+    credential: provider.apiKey ?? null,
+    headers: Object.fromEntries(Object.entries(provider.headers).map(([name, value]) => [name.toLowerCase(), value])),
+    interfaces: provider.interfaces.toSorted(order),
+    connectTimeoutMs: provider.timeouts.connect,
+    firstByteTimeoutMs: provider.timeouts.firstByte,
+    idleTimeoutMs: provider.timeouts.idle,
+    maxResponseBytes: provider.responseSize,
+  }));
+
+const meters = { input: 'input_tokens', output: 'output_tokens', cachedInput: 'cached_input_tokens' } as const;
+
+const prices = (file: MeshFile): Document['prices'] => {
+  const price = (of: string, perMillion: MeshFile['prices']['models'][string]) => ({
+    of,
+    nanosPer: Object.fromEntries(
+      Object.entries(perMillion).map(([field, amount]) => [meters[field as keyof typeof meters], nanosOf(amount)]),
+    ),
+  });
+  return [
+    ...entries(file.prices.models).map(([model, one]) => price(`model/${model}`, one)),
+    ...entries(file.prices.targets).map(([target, one]) => price(target, one)),
+  ];
+};
+
+/** Billionths of the currency for one, from its price per million: a millionth of it is a thousand billionths. */
+const nanosOf = (perMillion: number) => Math.round(perMillion * 1e9) / 1e6;

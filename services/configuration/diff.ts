@@ -1,0 +1,96 @@
+/** The difference between two configurations, in the words of mesh.yaml. Never shows a secret or a hash. */
+import type { Configuration } from '../runtime/configuration.ts';
+import { printDuration, printSize } from './quantities.ts';
+
+type Document = Omit<Configuration, 'version'>;
+/** What a person reads of a value, and what tells it from another where that must not be read. */
+type Field = { shown: string } | { hidden: string };
+/** By field; of a thing that can be added and removed as a whole. */
+type Fields = Record<string, Field>;
+
+const shown = (value: string | number | boolean | null | readonly string[]): Field => ({
+  shown: typeof value === 'object' ? (value?.join(', ') ?? 'none') || 'none' : String(value),
+});
+const hidden = (value: string): Field => ({ hidden: value });
+const duration = (ms: number) => shown(printDuration(ms));
+const prefixed = (prefix: string, record: Record<string, Field>): Fields =>
+  Object.fromEntries(Object.entries(record).map(([key, field]) => [`${prefix}.${key}`, field]));
+const each = <T>(record: Record<string, T>, field: (value: T) => Field) =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, field(value)]));
+
+const plural = (type: string) => `${type}s`;
+
+const things = (document: Document): [thing: string, fields: Fields][] => [
+  ...document.connections.map((one): [string, Fields] => [
+    `providers.${one.id}`,
+    {
+      url: shown(one.url),
+      apiKey: shown(one.credential),
+      interfaces: shown(one.interfaces),
+      'timeouts.connect': duration(one.connectTimeoutMs),
+      'timeouts.firstByte': duration(one.firstByteTimeoutMs),
+      'timeouts.idle': duration(one.idleTimeoutMs),
+      responseSize: shown(printSize(one.maxResponseBytes)),
+      ...prefixed('headers', each(one.headers, hidden)),
+    },
+  ]),
+  ...document.resources.map((one): [string, Fields] => [
+    `${plural(one.type)}.${one.id}`,
+    {
+      actions: shown(one.actions),
+      targets: shown(one.targets.map((t) => `${t.id} (tier ${t.tier}, weight ${t.weight})`)),
+      ...prefixed('tags', each(one.attributes, shown)),
+    },
+  ]),
+  ...document.prices.map((one): [string, Fields] => [
+    `prices.${one.of}`,
+    each(one.nanosPer, (nanos) => shown(`${nanos / 1000} per million`)),
+  ]),
+  ...document.credentials.map((one): [string, Fields] => [
+    `keys.${one.id}`,
+    {
+      hash: hidden(one.hash),
+      ...each(one.subject, shown),
+      revoked: shown(one.revoked),
+      expires: shown(one.expiresAt),
+    },
+  ]),
+  ...document.policies.map((one): [string, Fields] => [one.id, { text: hidden(one.text) }]),
+];
+
+/** What is always there. */
+const settings = ({ currency, limits, routing }: Document): Fields => ({
+  'prices.currency': shown(currency),
+  'limits.requestsInFlight': shown(limits.requestsInFlight),
+  'limits.requestsInFlightPerKey': shown(limits.requestsInFlightPerCredential),
+  'limits.bodySize': shown(printSize(limits.bodyBytes)),
+  'limits.deadline': duration(limits.deadlineMs),
+  'limits.maxDeadline': duration(limits.maxDeadlineMs),
+  'routing.maxAttempts': shown(routing.maxAttempts),
+  'routing.breaker.failures': shown(routing.breaker.failures),
+  'routing.breaker.open': duration(routing.breaker.openMs),
+});
+
+const changes = (before: Fields, after: Fields, prefix = ''): string[] =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) => {
+    const [was, is] = [before[key], after[key]];
+    const name = `${prefix}${key}`;
+    if (!was) return `+ ${name}`;
+    if (!is) return `- ${name}`;
+    if ('hidden' in was || 'hidden' in is) return JSON.stringify(was) === JSON.stringify(is) ? [] : `~ ${name} changed`;
+    return was.shown === is.shown ? [] : `~ ${name} ${was.shown} → ${is.shown}`;
+  });
+
+/** `+ models.x`, `~ limits.deadline 60s → 30s`, `- keys.y`. @param before undefined when nothing was in force. */
+export const difference = (before: Document | undefined, after: Document): string[] => {
+  const was = new Map(before ? things(before) : []);
+  const is = new Map(things(after));
+  return [
+    ...[...is].flatMap(([thing, fields]) => {
+      const old = was.get(thing);
+      return old ? changes(old, fields, `${thing}.`) : [`+ ${thing}`];
+    }),
+    ...[...was.keys()].filter((thing) => !is.has(thing)).map((thing) => `- ${thing}`),
+    ...(before ? changes(settings(before), settings(after)) : []),
+  ];
+};

@@ -1,0 +1,213 @@
+/**
+ * mesh.yaml: the one declarative file. Strict, so that a misspelt field is an error; each field is described, for
+ * mesh.schema.json is made from this.
+ */
+import { z } from 'zod';
+import { durationPattern, parseDuration, parseSize, sizePattern } from './quantities.ts';
+
+const words = (pattern: RegExp, max: number, what: string) =>
+  z
+    .string(`must be ${what}`)
+    .regex(pattern, { error: `must be ${what}`, abort: true })
+    .max(max, `must not be longer than ${max}`);
+
+const name = words(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 64, 'a name of letters, digits, dots, dashes and underscores');
+const modelName = words(/^[A-Za-z0-9][\w.:/@-]*$/, 128, 'a name of letters, digits and . : / @ _ -');
+const person = words(/^[^\s/"\\]+$/, 128, "a person's id without spaces, slashes and quotes, e.g. owner@example.com");
+const duration = words(durationPattern, 12, 'a whole number and ms, s, m, h or d, e.g. 30s').transform(parseDuration);
+const size = words(sizePattern, 12, 'a whole number and B, KiB, MiB or GiB, e.g. 10MiB').transform(parseSize);
+const count = z.int().min(1).max(1_000_000);
+const modelInterface = z.enum(['chat', 'responses', 'embeddings']);
+const environmentReference = words(
+  /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/,
+  130,
+  `a reference to an environment variable, e.g. \${OPENAI_API_KEY}, never the key itself`,
+);
+const instant = z
+  .union(
+    [z.iso.date(), z.iso.datetime({ offset: true })],
+    'must be a day or an instant, e.g. 2027-01-31 or 2027-01-31T12:00:00Z',
+  )
+  .transform((text) => new Date(text).toISOString());
+const pricePerMillion = z.number().min(0).max(1_000_000);
+
+const provider = z
+  .strictObject({
+    url: words(/^[!-~]+$/, 2048, 'a URL, e.g. https://api.openai.com/v1').describe(
+      `Base URL, up to and including the version, e.g. https://api.openai.com/v1. \${ENV} references are resolved when the file is applied. No user, password or query: those go into apiKey or headers.`,
+    ),
+    apiKey: environmentReference
+      .optional()
+      .describe(
+        `Reference to the environment variable that holds the key, e.g. \${OPENAI_API_KEY}. Resolved only where the provider is called.`,
+      ),
+    headers: z
+      .record(
+        words(/^[\w!#$%&'*+.^`|~-]+$/, 128, 'a header name'),
+        words(/^[\t -~]*$/, 4096, 'a header value of printable ASCII'),
+      )
+      .default({})
+      .describe(`Headers sent with every call. Secrets as \${ENV} references, e.g. x-api-key: \${OTHER_KEY}.`),
+    interfaces: z
+      .array(modelInterface)
+      .min(1)
+      .default(['chat'])
+      .describe(
+        'What it serves: chat (/chat/completions), responses (/responses), embeddings (/embeddings). Where it has chat only, the mesh translates responses.',
+      ),
+    timeouts: z
+      .strictObject({
+        connect: duration.prefault('5s').describe('To establish a connection.'),
+        firstByte: duration.prefault('60s').describe('From the request sent to the first byte of its answer.'),
+        idle: duration.prefault('30s').describe('Between two parts of an answer.'),
+      })
+      .prefault({})
+      .describe('How long a call may take, by stage.'),
+    responseSize: size.prefault('16MiB').describe('The largest answer that is accepted.'),
+  })
+  .describe('A connection to an OpenAI-compatible server.');
+
+const target = z
+  .strictObject({
+    provider: name.describe('Name of a provider of this file.'),
+    model: words(/^[!-~][ -~]*$/, 256, 'the name the provider knows')
+      .optional()
+      .describe("What the provider calls it; default: the model's own name."),
+    weight: z
+      .number()
+      .gt(0, 'must be greater than 0; leave the target out to send it nothing')
+      .max(1000)
+      .default(1)
+      .describe("Its share of the calls, among the model's targets."),
+  })
+  .describe('One way to have the model served.');
+
+const model = z
+  .strictObject({
+    targets: z.array(target).min(1).max(64).describe('Who serves it; calls are spread by weight.'),
+    fallbacks: z
+      .array(modelName)
+      .max(16)
+      .default([])
+      .describe(
+        'Other models, used in order when every target failed, and then their fallbacks. Whoever may use this model may be served by them.',
+      ),
+    interfaces: z
+      .array(modelInterface)
+      .min(1)
+      .optional()
+      .describe('What it is for; default: what all of its targets have in common.'),
+    tags: z
+      .record(name, z.string().max(256))
+      .default({})
+      .describe('Facts that policies can test, e.g. region: eu, as resource.getTag("region").'),
+  })
+  .describe('A model that clients ask for by this name.');
+
+const price = z
+  .strictObject({
+    input: pricePerMillion.optional().describe('Of a million input tokens.'),
+    output: pricePerMillion.optional().describe('Of a million output tokens.'),
+    cachedInput: pricePerMillion
+      .optional()
+      .describe('Of a million input tokens that came from the cache of the provider.'),
+  })
+  .describe('In the currency, per million tokens.');
+
+const key = z
+  .strictObject({
+    hash: words(/^sha256:[0-9a-f]{64}$/, 71, 'sha256:<64 hexadecimal digits>; `parley keys create` makes one').describe(
+      'sha256 of the key. The key itself is never in this file.',
+    ),
+    agent: name.describe('The agent that calls with it.'),
+    person: person.optional().describe("The person accountable for these calls; default: the agent's owner."),
+    expires: instant
+      .optional()
+      .describe('From this instant it is refused, e.g. 2027-01-31 (its first moment, UTC) or 2027-01-31T12:00:00Z.'),
+    revoked: z.boolean().default(false).describe('Refused from now on. Leave the entry: refusals then name it.'),
+  })
+  .describe('A credential, by its hash. Without one nobody is let in.');
+
+/** The file. Durations come out as milliseconds, sizes as bytes, instants as ISO 8601 in UTC. */
+export const meshFile = z
+  .strictObject({
+    providers: z
+      // Prices are recorded by target, provider/model, or by resource, model/name: the two must not be confused.
+      .record(
+        name.refine((provider) => provider !== 'model', 'must not be called model'),
+        provider,
+      )
+      .describe('Connections to model servers, by name.'),
+    models: z.record(modelName, model).describe('Models that clients can ask for, by name.'),
+    prices: z
+      .strictObject({
+        currency: words(/^[A-Z]{3}$/, 3, 'an ISO 4217 code, e.g. USD')
+          .default('USD')
+          .describe('ISO 4217.'),
+        models: z.record(modelName, price).default({}).describe('Prices by model.'),
+        targets: z
+          .record(words(/^[!-~][ -~]*$/, 321, 'provider/model'), price)
+          .default({})
+          .describe("Prices by target, as provider/model; these go before the model's."),
+      })
+      .prefault({})
+      .describe(
+        'What is charged. Changing it makes a new version; what was recorded keeps the version it was rated by.',
+      ),
+    tenants: z
+      .array(name)
+      .default([])
+      .describe('Companies or divisions that share the mesh and see nothing of each other.'),
+    units: z
+      .record(name, z.strictObject({ tenant: name.describe('The tenant it belongs to.') }))
+      .default({})
+      .describe('Business units: who pays.'),
+    people: z.array(person).default([]).describe('Persons who can be accountable, as policies and the log name them.'),
+    agents: z
+      .record(
+        name,
+        z.strictObject({
+          unit: name.describe('The unit that pays for it.'),
+          owner: person.describe('The person accountable for what it does, where its key names no other.'),
+        }),
+      )
+      .default({})
+      .describe('Programs that call the mesh.'),
+    keys: z.record(name, key).default({}).describe('API keys, by id.'),
+    limits: z
+      .strictObject({
+        requestsInFlight: count.default(1000).describe('Per instance; above it callers get 503.'),
+        requestsInFlightPerKey: count.default(100).describe('Per instance; above it the caller gets 429.'),
+        bodySize: size.prefault('10MiB').describe('The largest request body that is accepted.'),
+        deadline: duration.prefault('2m').describe('How long a call may take where its caller does not say.'),
+        maxDeadline: duration.prefault('10m').describe('The longest that a caller can ask for.'),
+      })
+      .refine((l) => l.deadline <= l.maxDeadline, {
+        path: ['deadline'],
+        message: 'must not be longer than maxDeadline',
+      })
+      .prefault({})
+      .describe('What protects the mesh from its callers.'),
+    routing: z
+      .strictObject({
+        maxAttempts: z.int().min(1).max(20).default(3).describe('Attempts per call, over all targets.'),
+        breaker: z
+          .strictObject({
+            failures: z.int().min(1).max(1000).default(5).describe('Failures in a row that open it.'),
+            open: duration.prefault('30s').describe('How long it stays open before one call tests the target.'),
+          })
+          .prefault({})
+          .describe('Keeps calls away from a target that fails.'),
+      })
+      .prefault({})
+      .describe('How targets are chosen and given up.'),
+    policies: z
+      .array(z.string().min(1).max(1024))
+      .max(100)
+      .default([])
+      .describe('Cedar policy files, as paths or globs relative to this file. Without a permit nothing is allowed.'),
+  })
+  .describe('The configuration of a Parley mesh.');
+
+export type MeshFile = z.infer<typeof meshFile>;
+export type MeshModel = MeshFile['models'][string];
