@@ -1,9 +1,10 @@
 /**
- * Writes schemas/generated.ts from schemas/*.avsc and topics/generated.ts from topics/*.yaml.
+ * Writes schemas/generated.ts from schemas/*.avsc, topics/generated.ts from topics/*.yaml and mesh.schema.json.
  * `--check` writes nothing and exits 1 when either is not what it would write.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { schemaFiles } from '../schemas/index.ts';
+import { meshJsonSchema } from '../services/configuration/json-schema.ts';
 import { topicFiles } from '../topics/topic-file.ts';
 import { generateSchemaTypes } from './generate-schemas.ts';
 import { generateTopicTypes } from './generate-topics.ts';
@@ -11,6 +12,7 @@ import { generateTopicTypes } from './generate-topics.ts';
 const outputs = [
   { path: new URL('../schemas/generated.ts', import.meta.url), text: generateSchemaTypes(schemaFiles()) },
   { path: new URL('../topics/generated.ts', import.meta.url), text: generateTopicTypes(topicFiles()) },
+  { path: new URL('../mesh.schema.json', import.meta.url), text: meshJsonSchema() },
 ];
 
 const current = (path: URL) => {

@@ -110,7 +110,7 @@ const price = z
     output: pricePerMillion.optional().describe('Of a million output tokens.'),
     cachedInput: pricePerMillion
       .optional()
-      .describe('Of a million input tokens that came from the cache of the provider.'),
+      .describe('Of a million input tokens that the provider had in its cache; default: as input.'),
   })
   .describe('In the currency, per million tokens.');
 

@@ -1,14 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Admin,
-  ConfigResourceTypes,
-  ResourcePatternTypes,
-} from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { aclKey, type DesiredAcl, type DesiredSubject, type DesiredTopic } from './desired.ts';
 import type { RegistryRest } from './registry-rest.ts';
+
+// Node finds no named exports for these in kafkajs's CommonJS.
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ConfigResourceTypes, ResourcePatternTypes } = kafkajs;
 
 /** One way in which a cluster is not as the files say. `mend` is what `topics apply` does; without it, a person must. */
 export interface Drift {

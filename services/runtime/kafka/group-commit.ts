@@ -1,4 +1,4 @@
-import type { Kafka, Message, Producer } from 'kafkajs';
+import { type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import { RuntimeError } from '../errors.ts';
 
 /** One record on its way to Kafka. */
@@ -16,7 +16,7 @@ interface Append {
 
 export interface GroupCommit {
   append(records: readonly Outgoing[], signal: AbortSignal | undefined): Promise<void>;
-  /** Whether the last send went through. */
+  /** Whether sends are being confirmed. */
   healthy(): boolean;
   close(): Promise<void>;
 }
@@ -24,6 +24,8 @@ export interface GroupCommit {
 const MAX_BATCH_RECORDS = 2_000;
 const MAX_BATCH_BYTES = 12 * 1024 * 1024;
 const MAX_WAITING = 100_000;
+/** A send that takes longer than this says that Kafka cannot be reached. */
+const UNCONFIRMED_MS = 5_000;
 
 const sizeOf = ({ message }: Outgoing) => (message.value?.length ?? 0) + 512;
 
@@ -36,12 +38,19 @@ const unavailable = (cause: unknown) =>
  */
 export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
   const createProducer = () =>
-    kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+    kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      // Giving up would leave a gap in the producer's sequence; whoever cannot wait takes the append back by its signal.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER },
+    });
   let producer: Producer = createProducer();
   await producer.connect();
   let waiting: Append[] = [];
   let flushing: Promise<void> | undefined;
-  let healthy = true;
+  let sendingSince = 0;
 
   const takeBatch = (): Append[] => {
     let records = 0;
@@ -88,12 +97,12 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
       });
       const batch = takeBatch();
       if (batch.length === 0) break;
+      if (sendingSince === 0) sendingSince = Date.now();
       try {
         await send(batch);
-        healthy = true;
+        sendingSince = 0;
         for (const append of batch) append.resolve();
       } catch (error) {
-        healthy = false;
         // What waits behind was stated in the belief that this is in the log: it fails with it, so that order holds.
         const failed = [...batch, ...waiting.splice(0)];
         for (const append of failed) append.reject(unavailable(error));
@@ -121,7 +130,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
         waiting.push(append);
         flushing ??= flush();
       }),
-    healthy: () => healthy,
+    healthy: () => sendingSince === 0 || Date.now() - sendingSince < UNCONFIRMED_MS,
     close: async () => {
       await flushing;
       await producer.disconnect();

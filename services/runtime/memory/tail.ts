@@ -1,5 +1,5 @@
 import type { EventType, TopicName } from '../../../topics/index.ts';
-import type { AnyRecorded, Tail, TailOptions } from '../log.ts';
+import type { AnyRecorded, TailOptions } from '../log.ts';
 import { typeOf } from '../recorded.ts';
 import { type MemoryCluster, partitionsOf, type Stored } from './cluster.ts';
 
