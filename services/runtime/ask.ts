@@ -15,20 +15,25 @@ export interface Asker<T extends EventType> {
   close(): Promise<void>;
 }
 
-/** Listens before it speaks: resolves once its tail is at the end of the topics. */
+const PATIENCE_MS = 50;
+
+/**
+ * Listens before it speaks: resolves once it is at the end of the topics.
+ * @param topics where what is waited for most is; `rarer` may come a few hundredths of a second later.
+ */
 export const startAsker = async <T extends EventType>(
   log: Log,
-  topics: readonly TopicName[],
+  { topics, rarer }: { topics: readonly TopicName[]; rarer: readonly TopicName[] },
   types: readonly T[],
 ): Promise<Asker<T>> => {
   const listeners = new Map<string, Set<Listener>>();
-  const tail: Tail = await log.tail(
-    topics,
-    (record) => {
-      for (const listener of listeners.get(record.correlationId) ?? []) listener(record);
-    },
-    { from: 'end', types },
-  );
+  const see = (record: AnyRecorded) => {
+    for (const listener of listeners.get(record.correlationId) ?? []) listener(record);
+  };
+  const tails: Tail[] = await Promise.all([
+    log.tail(topics, see, { from: 'end', types }),
+    log.tail(rarer, see, { from: 'end', types, patienceMs: PATIENCE_MS }),
+  ]);
 
   async function* hear(correlationId: string, signal: AbortSignal, speak: () => Promise<void>) {
     const heard: AnyRecorded<T>[] = [];
@@ -63,6 +68,8 @@ export const startAsker = async <T extends EventType>(
   return {
     ask: (events, correlationId, signal) => hear(correlationId, signal, () => log.append(events, signal)),
     listen: (correlationId, signal) => hear(correlationId, signal, async () => {}),
-    close: () => tail.close(),
+    close: async () => {
+      await Promise.all(tails.map((tail) => tail.close()));
+    },
   };
 };

@@ -10,7 +10,7 @@ import type { KafkaLogContext, OpenConsumer } from './kafka/shared.ts';
 import { startTail } from './kafka/tail.ts';
 import type { Event, Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { headersOf } from './recorded.ts';
+import { appendedRecord, headersOf } from './recorded.ts';
 
 export interface KafkaLogOptions extends KafkaOptions {
   /** Put before every topic and group name, so that meshes can share a cluster. */
@@ -45,10 +45,22 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   const context: KafkaLogContext = { kafka, admin, codec, logger, prefix };
   const open = new Set<OpenConsumer>();
 
-  const outgoing = (event: Event): Outgoing => ({
-    topic: prefix + topicOf[event.type],
-    message: { key: event.key, value: codec.encode(event.type, event.data), headers: headersOf(event) },
-  });
+  const outgoing = (event: Event): Outgoing => {
+    const topic = topicOf[event.type];
+    const partition = partitionOf(event.key, topics[topic].partitions);
+    const value = codec.encode(event.type, event.data);
+    const headers = headersOf(event);
+    return {
+      topic: prefix + topic,
+      message: { key: event.key, value, headers, partition },
+      landed: (offset) => {
+        const listening = [...open].filter((consumer) => consumer.appended);
+        if (listening.length === 0) return;
+        const record = appendedRecord(event, { topic, partition, offset }, value, headers);
+        for (const consumer of listening) consumer.appended?.(record);
+      },
+    };
+  };
   const track = <T extends OpenConsumer>(opened: T): T => {
     const close = async () => {
       if (open.delete(tracked)) await opened.close();

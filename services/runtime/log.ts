@@ -46,6 +46,8 @@ export interface Recorded<T extends EventType = EventType> extends Event<T>, Pos
 export type AnyRecorded<T extends EventType = EventType> = { [K in T]: Recorded<K> }[T];
 
 export interface Consumer {
+  /** For how long records may be held back so that many are fetched at once, milliseconds; default: not at all. */
+  patienceMs?: number | undefined;
   /** Which event types are handed over; others are passed by. Records without a readable envelope always are handed over. */
   types: readonly EventType[];
   /** These partitions (of every topic read) are now this instance's: called, and awaited, before any of their records. */
@@ -71,6 +73,11 @@ export interface TailOptions {
   from: 'beginning' | 'end' | { time: number; atLeastLast?: number };
   /** Only these partitions; default all. */
   partitions?: readonly number[];
+  /**
+   * For how long records may be held back so that many are fetched at once, milliseconds; default: not at all. What this
+   * process appends itself is seen at once all the same.
+   */
+  patienceMs?: number;
   /** Only these types; default all. */
   types?: readonly EventType[];
   /** How far it is: records seen and to see until caught up. */

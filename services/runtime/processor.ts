@@ -38,6 +38,8 @@ export interface Processor<S, In extends EventType, Out extends EventType> {
   /** Seen by every instance from the beginning of its compacted topic, and only folded. */
   follows: readonly EventType[];
   writes: readonly Out[];
+  /** How long it may be behind so that it reads and states many events at once, milliseconds; default: not at all. */
+  patienceMs?: number;
   initialState(): S;
   /** No clock, no randomness, no I/O: time is the event's time. A throw makes the event a dead letter. */
   decide(event: AnyRecorded<In>, state: S): Statement<Out>[];
@@ -141,6 +143,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
 
   const consumer = await log.consume(processor.name, topicsOf(processor.reads), {
     types: processor.reads,
+    patienceMs: processor.patienceMs,
     assigned: async (assigned) => {
       const partitions = assigned.map((a) => a.partition);
       for (const partition of partitions) decided.set(partition, new RecentIds());

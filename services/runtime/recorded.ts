@@ -1,7 +1,7 @@
 /** The envelope: CloudEvents 1.0, Kafka protocol binding, binary content mode. */
 import type { EventData, EventType, TopicName } from '../../topics/index.ts';
 import type { Codec } from './codec.ts';
-import type { AnyRecorded, Event, Recorded } from './log.ts';
+import type { AnyRecorded, Event, Position, Recorded } from './log.ts';
 
 export type Headers = Record<string, Buffer>;
 
@@ -84,6 +84,25 @@ class RecordedEvent implements Recorded {
 /** A record as services see it: its data is decoded when first asked for. */
 export const recorded = (raw: RawRecord, type: string, codec: Codec): AnyRecorded =>
   new RecordedEvent(raw, type, codec) as unknown as AnyRecorded;
+
+/** An event that this process appended, as the log has it now. */
+export const appendedRecord = (
+  event: Event,
+  position: Position,
+  value: Buffer,
+  headers: Record<string, string>,
+): AnyRecorded => {
+  const record: Recorded = {
+    ...event,
+    ...position,
+    value,
+    get raw() {
+      const asBuffers = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)] as const);
+      return { key: Buffer.from(event.key), value, headers: Object.fromEntries(asBuffers) };
+    },
+  };
+  return record as AnyRecorded;
+};
 
 /** Whether the headers make an envelope: without id, type and time a record can't be told from another. */
 export const hasEnvelope = (record: Recorded): boolean =>

@@ -6,8 +6,8 @@
  * @opentelemetry/instrumentation-kafkajs is not used: it writes traceparent when a batch is sent, from whatever context is
  * active then, and a group commit carries the events of many traces.
  */
-import { randomBytes } from 'node:crypto';
 import { type Attributes, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { randomHex } from './event.ts';
 
 export interface Tracing {
   /**
@@ -25,8 +25,7 @@ export interface Tracing {
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 /** A new traceparent, sampled (W3C Trace Context, level 1). */
-export const newTraceparent = (): string =>
-  `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+export const newTraceparent = (): string => `00-${randomHex(16)}-${randomHex(8)}-01`;
 
 /** What a caller sent, when it is a traceparent; a new one otherwise. */
 export const acceptTraceparent = (header: string | undefined): string =>

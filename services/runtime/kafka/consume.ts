@@ -44,7 +44,7 @@ export const startConsume = async (
   const tenures = new Map<number, Tenure>();
   let memberId = '';
   const consumer: KafkaConsumer = kafka.consumer({
-    ...consumerSettings,
+    ...consumerSettings(handler.patienceMs),
     groupId,
     partitionAssigners: [copartition()],
   });

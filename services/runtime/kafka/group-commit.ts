@@ -4,7 +4,9 @@ import { RuntimeError } from '../errors.ts';
 /** One record on its way to Kafka. */
 export interface Outgoing {
   topic: string;
-  message: Message;
+  message: Message & { partition: number };
+  /** Told where the record is, once it is durable and before the append resolves. */
+  landed(offset: number): void;
 }
 
 interface Append {
@@ -68,15 +70,24 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
   };
 
   const send = async (batch: readonly Append[]) => {
-    const messages = new Map<string, Message[]>();
+    const byTopic = new Map<string, Outgoing[]>();
     for (const { records } of batch)
-      for (const { topic, message } of records) {
-        const ofTopic = messages.get(topic);
-        if (ofTopic) ofTopic.push(message);
-        else messages.set(topic, [message]);
+      for (const record of records) {
+        const ofTopic = byTopic.get(record.topic);
+        if (ofTopic) ofTopic.push(record);
+        else byTopic.set(record.topic, [record]);
       }
-    const topicMessages = [...messages].map(([topic, ofTopic]) => ({ topic, messages: ofTopic }));
-    await producer.sendBatch({ acks: -1, timeout: 10_000, topicMessages });
+    const topicMessages = [...byTopic].map(([topic, records]) => ({ topic, messages: records.map((r) => r.message) }));
+    const sent = await producer.sendBatch({ acks: -1, timeout: 10_000, topicMessages });
+    const next = new Map(sent.map((s) => [`${s.topicName} ${s.partition}`, Number(s.baseOffset)]));
+    for (const [topic, records] of byTopic)
+      for (const { message, landed } of records) {
+        const key = `${topic} ${message.partition}`;
+        const offset = next.get(key);
+        if (offset === undefined) continue;
+        next.set(key, offset + 1);
+        landed(offset);
+      }
   };
 
   // After a failed send the idempotent producer's sequence numbers may be ahead of the broker's.

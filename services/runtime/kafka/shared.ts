@@ -9,6 +9,8 @@ import { type Headers, recorded } from '../recorded.ts';
 export interface OpenConsumer {
   close(): Promise<void>;
   healthy(): boolean;
+  /** A record that this process appended, as soon as it is durable; the fetched one is passed by then. */
+  appended?(record: AnyRecorded): void;
 }
 
 const SILENCE_MS = 10_000;
@@ -43,18 +45,23 @@ export const headersOfMessage = (message: KafkaMessage): Headers => {
   return headers;
 };
 
-/** Settings of every consumer: a fetch waits for the first byte, and a dead member is noticed in ten seconds. */
-export const consumerSettings = {
-  sessionTimeout: 10_000,
-  rebalanceTimeout: 20_000,
-  heartbeatInterval: 2_000,
-  minBytes: 1,
-  maxWaitTimeInMs: 500,
-  maxBytesPerPartition: 4 * 1024 * 1024,
-  maxBytes: 32 * 1024 * 1024,
-  allowAutoTopicCreation: false,
-  retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 1_000_000 },
-} as const;
+/**
+ * Settings of every consumer: a dead member is noticed in ten seconds, and a fetch waits for the first byte, or, with
+ * patience, for that long or for a megabyte. Fetches are most of what consuming costs: kafkajs names every partition in
+ * each of them.
+ */
+export const consumerSettings = (patienceMs = 0) =>
+  ({
+    sessionTimeout: 10_000,
+    rebalanceTimeout: 20_000,
+    heartbeatInterval: 2_000,
+    minBytes: patienceMs > 0 ? 1024 * 1024 : 1,
+    maxWaitTimeInMs: patienceMs > 0 ? patienceMs : 500,
+    maxBytesPerPartition: 4 * 1024 * 1024,
+    maxBytes: 32 * 1024 * 1024,
+    allowAutoTopicCreation: false,
+    retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 1_000_000 },
+  }) as const;
 
 export const recordOf = (
   codec: Codec,

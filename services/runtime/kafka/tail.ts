@@ -51,20 +51,33 @@ export const startTail = async (
   const wanted = new Set(options.types);
 
   const consumer = kafka.consumer({
-    ...consumerSettings,
+    ...consumerSettings(options.patienceMs),
     groupId: `${prefix}tail-${newId()}`,
     partitionAssigners: [copartition(options.partitions)],
   });
 
-  const show = (topic: TopicName, partition: number, message: KafkaMessage) => {
+  const show = (record: AnyRecorded) => {
+    try {
+      see(record);
+    } catch (error) {
+      const { topic, partition, offset } = record;
+      logger.error({ err: error, topic, partition, offset }, 'a record was passed over');
+    }
+  };
+  const fetched = (topic: TopicName, partition: number, message: KafkaMessage) => {
     const headers = headersOfMessage(message);
     const type = typeOf(headers);
-    if (options.types && !wanted.has(type as EventType)) return;
-    try {
-      see(recordOf(codec, topic, partition, message, headers, type));
-    } catch (error) {
-      logger.error({ err: error, topic, partition, offset: message.offset }, 'a record was passed over');
-    }
+    if (!options.types || wanted.has(type as EventType))
+      show(recordOf(codec, topic, partition, message, headers, type));
+  };
+  const appended = (record: AnyRecorded) => {
+    const key = `${prefix}${record.topic} ${record.partition}`;
+    const position = positions.get(key);
+    // After a gap of others' records it must come in their order, by the fetch.
+    if (position?.next !== record.offset) return;
+    if (!options.types || wanted.has(record.type)) show(record);
+    position.next = record.offset + 1;
+    reached(key, position, position.next);
   };
 
   const reached = (key: string, position: Position, next: number) => {
@@ -100,7 +113,7 @@ export const startTail = async (
       for (const message of batch.messages) {
         const offset = Number(message.offset);
         if (offset < position.next) continue;
-        show(topic, batch.partition, message);
+        fetched(topic, batch.partition, message);
         position.next = offset + 1;
       }
       position.next = Math.max(position.next, Number(batch.lastOffset()) + 1);
@@ -109,5 +122,5 @@ export const startTail = async (
       await heartbeat();
     },
   });
-  return { caughtUp, close: () => consumer.disconnect(), healthy };
+  return { caughtUp, close: () => consumer.disconnect(), healthy, appended };
 };

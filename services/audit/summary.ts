@@ -1,0 +1,84 @@
+/** What an audit entry says of an event beside where it is: who, what, of what, with what outcome, and why. */
+import type { Request } from '../../schemas/generated.ts';
+import type { EventData, Reads } from '../../topics/index.ts';
+import type { Evidence } from './chain.ts';
+
+export type Summary = Pick<Evidence, 'subject' | 'action' | 'resource' | 'outcome' | 'reason' | 'configurationVersion'>;
+
+const MAX_REASON = 500;
+
+/** A reason may quote an upstream: it is cut, and never inside a character, which the log could not hold. */
+const bounded = (text: string): string =>
+  text.length > MAX_REASON ? `${text.slice(0, MAX_REASON).toWellFormed()}…` : text;
+
+const nothing: Summary = {
+  subject: null,
+  action: '',
+  resource: null,
+  outcome: '',
+  reason: '',
+  configurationVersion: '',
+};
+
+const asked = (
+  by: Pick<Request, 'subject' | 'action' | 'resource'> | null,
+): Pick<Summary, 'subject' | 'action' | 'resource'> =>
+  by ? { subject: by.subject, action: by.action, resource: by.resource } : nothing;
+
+const failed = ({ reason, message }: { reason: string; message: string }) => bounded(`${reason}: ${message}`);
+
+const summaries = {
+  RequestReceived: (d) => ({ ...asked(d.request), outcome: 'received' }),
+  AuthenticationFailed: (d) => ({
+    outcome: 'unauthenticated',
+    reason: bounded([d.reason, d.credential, d.count > 1 ? `${d.count} times` : ''].filter(Boolean).join(', ')),
+  }),
+  CancelRequested: (d) => ({ outcome: 'cancelled', reason: d.reason }),
+  RequestPermitted: ({ request, decision }) => ({
+    ...asked(request),
+    outcome: 'permitted',
+    reason: bounded(decision.reason),
+    configurationVersion: decision.configurationVersion,
+  }),
+  RequestDenied: (d) => ({
+    ...asked(d),
+    outcome: 'denied',
+    reason: bounded(`${d.reason}: ${d.decision.reason}`),
+    configurationVersion: d.decision.configurationVersion,
+  }),
+  RequestDispatched: (d) => ({
+    ...asked(d.request),
+    outcome: 'dispatched',
+    reason: bounded(`${d.target.id}: ${d.reason}`),
+    configurationVersion: d.configurationVersion,
+  }),
+  RequestUnroutable: (d) => ({
+    ...asked(d),
+    outcome: 'unroutable',
+    reason: d.failure ? bounded(`${d.reason}, ${failed(d.failure)}`) : d.reason,
+    configurationVersion: d.configurationVersion,
+  }),
+  AttemptBegun: (d) => ({ outcome: 'begun', reason: bounded(d.target.id) }),
+  AttemptFailed: (d) => ({ ...asked(d.request), outcome: 'failed-attempt', reason: failed(d.failure) }),
+  ProbeSucceeded: (d) => ({ outcome: 'probe-succeeded', reason: bounded(d.target.id) }),
+  ResponseCompleted: (d) => ({ ...asked(d), outcome: 'completed' }),
+  ResponseFailed: (d) => ({ ...asked(d), outcome: 'failed', reason: failed(d.failure) }),
+  MeshConfigured: (d) => ({ outcome: 'configured', configurationVersion: d.version }),
+  BreakerOpened: (d) => ({ outcome: 'breaker-opened', reason: bounded(`${d.target}: ${d.reason}`) }),
+  BreakerClosed: (d) => ({ outcome: 'breaker-closed', reason: bounded(`${d.target}: ${d.reason}`) }),
+} satisfies { [T in Reads['audit']]?: (data: EventData[T]) => Partial<Summary> };
+
+/** What is audited: everything that was asked, ruled, done and answered, and what all of that was done under. */
+export type AuditedType = keyof typeof summaries;
+
+export const auditedTypes = Object.keys(summaries) as AuditedType[];
+
+/** An event whose data cannot be read is audited all the same, without a summary. */
+export const summaryOf = (event: { type: AuditedType; readonly data: EventData[AuditedType] }): Summary => {
+  try {
+    const summarize = summaries[event.type] as (data: EventData[AuditedType]) => Partial<Summary>;
+    return { ...nothing, ...summarize(event.data) };
+  } catch {
+    return nothing;
+  }
+};
