@@ -96,7 +96,7 @@ export interface BreakerOpened {
   target: string;
   /** For a person to read. */
   reason: string;
-  /** Failures in a row that led to it. */
+  /** Recent failures that led to it. */
   failures: number;
   /** From this instant one call may test the target. */
   until: number;

@@ -8,11 +8,12 @@ import { traceIdOf } from '../runtime/tracing.ts';
 import { type ChunkWriter, createChunkWriter } from './chunk-writer.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { attemptFailed, type Dispatch, failedOf, responseCompleted, responseFailed, saying } from './outcome-events.ts';
+import type { Completed, Failed } from './performed.ts';
 import { interfaceOf } from './protocol.ts';
 import type { Unfinished } from './recall.ts';
 import { credentialsOf, MissingVariable } from './secrets.ts';
 import { metersOfChunks } from './streamed-meters.ts';
-import { type Completed, type Failed, perform } from './upstream.ts';
+import { perform } from './upstream.ts';
 
 /** Thrown where a dispatch is left without an outcome, for the instance that is handed it next. */
 export class Abandoned extends Error {

@@ -31,6 +31,8 @@ interface World {
   cluster: MemoryCluster;
   log: MemoryLog;
   said: AnyRecorded[];
+  /** As they ended. */
+  spans: { name: string; kind: string; error: string | undefined; attributes: object }[];
   /** Starts an edge, another process of its own log. */
   edge(
     times?: Partial<OutboundTimes>,
@@ -51,6 +53,7 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
   const cluster = new MemoryCluster();
   const log = await createMemoryLog(cluster);
   const said: AnyRecorded[] = [];
+  const spans: World['spans'] = [];
   const tail = await log.tail([...topics] as TopicName[], (record) => said.push(record), { from: 'beginning' });
   onTestFinished(async () => {
     await tail.close();
@@ -61,6 +64,7 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
     cluster,
     log,
     said,
+    spans,
     types: () => said.map((r) => r.type),
     edge: async (times = {}) => {
       const own = await createMemoryLog(cluster);
@@ -69,7 +73,12 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
         log: own,
         logger: pino({ level: 'silent' }),
         metrics,
-        tracing: withoutExporter,
+        tracing: {
+          start: (name, parent, kind, attributes) => ({
+            ...withoutExporter.start(name, parent, kind),
+            end: (error, more) => void spans.push({ name, kind, error, attributes: { ...attributes, ...more } }),
+          }),
+        },
         http: undefined as never,
         configuration: () => configurationOf([connectionTo(url, more)]),
         environment: { KEY: 'sk-from-environment' },
@@ -155,6 +164,21 @@ describe('a dispatch', () => {
     expect(JSON.parse(completed!.data.message.toString())).toEqual(completion('hi'));
     expect(upstream.received[0]?.headers.authorization).toBe('Bearer sk-from-environment');
     expect(w.types()).toEqual(['ResponseCompleted']);
+    expect(w.spans).toMatchObject([
+      {
+        name: 'chat upstream-model',
+        kind: 'client',
+        error: undefined,
+        attributes: {
+          'gen_ai.operation.name': 'chat',
+          'gen_ai.request.model': 'upstream-model',
+          'gen_ai.conversation.id': 'context-1',
+          'gen_ai.response.id': 'chatcmpl-1',
+          'gen_ai.response.finish_reasons': ['stop'],
+          'gen_ai.usage.input_tokens': 7,
+        },
+      },
+    ]);
   });
 
   test('of a stream: its first chunk at once, the others gathered, the last ones with the outcome', async () => {
@@ -461,8 +485,8 @@ describe('after a crash', () => {
     await sleep(30);
     await first.log.crash();
     await w.edge();
-    await w.dispatch({ contextId: 'later' });
-    await w.until('ResponseCompleted', 2);
+    const later = await w.dispatch();
+    while (!w.said.some((record) => record.causationId === later.id)) await sleep(5);
     expect(upstream.received).toHaveLength(2);
     expect(w.types()).toEqual(['ResponseCompleted', 'ResponseCompleted']);
   });

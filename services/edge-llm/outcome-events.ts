@@ -4,7 +4,7 @@ import type { EventData, Writes } from '../../topics/index.ts';
 import { follow } from '../runtime/event.ts';
 import type { Event, Recorded } from '../runtime/log.ts';
 import { faultOf } from './faults.ts';
-import type { Completed, Failed } from './upstream.ts';
+import type { Completed, Failed } from './performed.ts';
 
 export type Dispatch = Recorded<'RequestDispatched'>;
 type Saying = Writes['edge-llm'];

@@ -7,6 +7,7 @@ import { RecentIds } from '../runtime/recent-ids.ts';
 export interface Unfinished {
   /** As they came; only so many as metering needs. */
   chunks: Recorded<'ResponseChunk'>[];
+  keptBytes: number;
   count: number;
   /** How it ended, where that alone was still said: an attempt that was not to be repeated. */
   failure: mesh.Failure | null;
@@ -33,7 +34,7 @@ const finish = ({ finished, unfinished }: Said, id: string) => {
 };
 
 const begun = ({ unfinished }: Said, id: string): Unfinished => {
-  const known = unfinished.get(id) ?? { chunks: [], count: 0, failure: null };
+  const known = unfinished.get(id) ?? { chunks: [], keptBytes: 0, count: 0, failure: null };
   unfinished.set(id, known);
   return known;
 };
@@ -53,8 +54,8 @@ export const addSaid = (said: Said, event: AnyRecorded<Type>): void => {
     case 'ResponseChunk': {
       const open = begun(said, dispatch);
       open.count += 1;
-      const kept = open.chunks.reduce((sum, chunk) => sum + chunk.value.length, 0);
-      if (kept + event.value.length <= MAX_KEPT_BYTES) open.chunks.push(event);
+      open.keptBytes += event.value.length;
+      if (open.keptBytes <= MAX_KEPT_BYTES) open.chunks.push(event);
       return;
     }
     case 'AttemptFailed':
@@ -75,7 +76,7 @@ export const recall = async (
 ): Promise<Map<number, Said>> => {
   const said = new Map(assigned.map(({ partition }) => [partition, nothingSaid()]));
   if (assigned.length === 0) return said;
-  const time = Math.min(...assigned.map(({ since }) => since)) - MARGIN_MS;
+  const time = Math.max(0, Math.min(...assigned.map(({ since }) => since)) - MARGIN_MS);
   const tail = await log.tail(
     ['mesh.responses', 'mesh.attempts'],
     (record) => {

@@ -2,7 +2,8 @@ import { createServer as createTcpServer, type Socket } from 'node:net';
 import { Agent } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Aborted } from './faults.ts';
-import { type Call, type Completed, type Failed, type Performed, perform } from './upstream.ts';
+import type { Call, Completed, Failed, Performed } from './performed.ts';
+import { perform } from './upstream.ts';
 import {
   type Answer,
   chunk,
@@ -219,6 +220,24 @@ describe('a stream', () => {
     );
     const end = (await endOf(call)) as Completed;
     expect(JSON.parse(end.message.toString()).choices[0].message.content).toBe('Hé');
+  });
+
+  test('of several choices, with tool calls, passes as it is and is put together', async () => {
+    const call = { index: 0, id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } };
+    const texts = [
+      data({ ...chunk({}), choices: [{ index: 1, delta: { content: 'b' }, finish_reason: null }] }),
+      data(chunk({ tool_calls: [call] })),
+      data({ ...chunk({}), choices: [{ index: 1, delta: {}, finish_reason: 'stop' }] }),
+      data(chunk({}, 'tool_calls')),
+    ];
+    const request = requestOf({ ...streamingChat, n: 2, response_format: { type: 'json_object' } });
+    const { call: made } = await against((_, response) => stream(response, [...texts, data('[DONE]')]), { request });
+    const performed = await all(made);
+    expect(textOf(performed)).toBe(texts.join(''));
+    expect(JSON.parse((performed.at(-1) as Completed).message.toString()).choices).toMatchObject([
+      { index: 0, message: { tool_calls: [{ id: 'call_1', function: call.function }] }, finish_reason: 'tool_calls' },
+      { index: 1, message: { content: 'b' }, finish_reason: 'stop' },
+    ]);
   });
 
   test('is whole without [DONE] when every choice has ended, and without its last blank line', async () => {

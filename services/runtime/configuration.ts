@@ -78,7 +78,7 @@ const configuration = z.object({
     /** Attempts per request, over all targets. */
     maxAttempts: z.number(),
     breaker: z.object({
-      /** Failures in a row that open it. */
+      /** Failures within 30 s that open it, where they are at least half of the calls. */
       failures: z.number(),
       openMs: z.number(),
     }),

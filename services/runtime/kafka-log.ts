@@ -1,5 +1,5 @@
 /** The log port on Kafka, by kafkajs. */
-import { Partitioners } from 'kafkajs';
+import { Partitioners, type PartitionMetadata } from 'kafkajs';
 import type { Logger } from 'pino';
 import { type EventType, topicOf, topics } from '../../topics/index.ts';
 import { createCodec, type SchemaIds } from './codec.ts';
@@ -23,14 +23,16 @@ export interface KafkaLogOptions extends KafkaOptions {
 }
 
 const murmur = Partitioners.DefaultPartitioner();
+const metadataOf = new Map(
+  Object.values(topics).map(({ partitions }) => [
+    partitions,
+    Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 0 }) as PartitionMetadata),
+  ]),
+);
 
 /** Kafka's own partitioner for a key. */
 const partitionOf = (key: string, partitions: number): number =>
-  murmur({
-    topic: '',
-    message: { key: Buffer.from(key), value: null },
-    partitionMetadata: Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 0 }) as never),
-  });
+  murmur({ topic: '', message: { key, value: null }, partitionMetadata: metadataOf.get(partitions) ?? [] });
 
 const HOT_PARTITIONS = topics['mesh.requests'].partitions;
 
