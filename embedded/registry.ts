@@ -70,9 +70,10 @@ export function registryAt(server: Server, dieWithParent?: boolean): Registry {
 
 export const registryUrl = (port: number) => `http://127.0.0.1:${port}/apis/ccompat/v7`;
 
+/** Whether it has read all of its journal: it answers before that, as if it knew no schema yet. */
 export async function registryAnswers(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(new URL('/health/ready', url), { signal: AbortSignal.timeout(5_000) });
     await response.body?.cancel();
     return response.ok;
   } catch {

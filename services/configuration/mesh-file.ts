@@ -193,7 +193,12 @@ export const meshFile = z
         maxAttempts: z.int().min(1).max(20).default(3).describe('Attempts per call, over all targets.'),
         breaker: z
           .strictObject({
-            failures: z.int().min(1).max(1000).default(5).describe('Failures within 30 s that open it, where they are at least half of the calls.'),
+            failures: z
+              .int()
+              .min(1)
+              .max(1000)
+              .default(5)
+              .describe('Failures within 30 s that open it, where they are at least half of the calls.'),
             open: duration.prefault('30s').describe('How long it stays open before one call tests the target.'),
           })
           .prefault({})

@@ -21,13 +21,13 @@ const writer = (everyMs: number, append: (events: Chunk[]) => Promise<void> = as
 };
 
 test('the first part at once, later ones gathered, the rest left to whoever ends it', async () => {
-  const { own, appended } = writer(30);
+  const { own, appended } = writer(200);
   await own.write(Buffer.from('a'));
   expect(appended).toEqual(['0a']);
   await own.write(Buffer.from('b'));
   await own.write(Buffer.from('c'));
   expect(appended).toEqual(['0a']);
-  await sleep(60);
+  await sleep(400);
   expect(appended).toEqual(['0a', '1bc']);
   await own.write(Buffer.from('d'));
   await own.write(Buffer.from('e'));

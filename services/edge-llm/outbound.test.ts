@@ -84,7 +84,7 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
         environment: { KEY: 'sk-from-environment' },
         now: Date.now,
       };
-      const edge = await startOutbound(context, { ...defaultOutboundTimes, retryMs: 5, lostMs: 50, ...times });
+      const edge = await startOutbound(context, { ...defaultOutboundTimes, retryMs: 5, lostMs: 300, ...times });
       let over: Promise<void> | undefined;
       const stop = () => {
         over ??= edge.stop();
@@ -193,7 +193,7 @@ describe('a dispatch', () => {
       response.end(data(chunk({}, 'stop')) + data('[DONE]'));
     });
     const w = await world(upstream.url);
-    await w.edge({ coalesceMs: 500 });
+    await w.edge({ coalesceMs: 10_000 });
     await w.dispatch({ streaming: true, message: Buffer.from(JSON.stringify({ ...chat, stream: true })) });
     await w.until('ResponseChunk');
     expect(w.types()).toEqual(['ResponseChunk']);
@@ -338,7 +338,7 @@ describe('nothing late is performed', () => {
     const upstream = await startUpstream(() => {});
     const w = await world(upstream.url);
     await w.edge();
-    await w.dispatch({ deadline: Date.now() + 60 });
+    await w.dispatch({ deadline: Date.now() + 1_000 });
     expect((await w.until('ResponseFailed'))[0]!.data.failure.reason).toBe('DEADLINE_EXCEEDED');
     expect((await w.until('AttemptFailed'))[0]!.data.retryable).toBe(false);
   });
@@ -592,7 +592,7 @@ describe('a partition', () => {
     while (upstream.received.length === 0) await sleep(5);
     const second = await w.edge();
     await second.stop();
-    await sleep(100);
+    await sleep(400);
     answered.resolve();
     await w.until('ResponseCompleted');
     await sleep(20);

@@ -360,12 +360,10 @@ describe('statuses', () => {
   test.each([
     [{ 'retry-after': '7' }, 7_000],
     [{ 'retry-after-ms': '250', 'retry-after': '7' }, 250],
-    [{ 'retry-after': new Date(Date.now() + 30_000).toUTCString() }, 30_000],
     [{ 'retry-after': 'soon' }, null],
   ])('how long to wait is read from %j', async (headers, ms) => {
     const { failure } = await failureOf((_, response) => json(response, error, 429, headers as Record<string, string>));
-    if (ms === null) expect(failure.retryAfterMs).toBeNull();
-    else expect(Math.abs(failure.retryAfterMs! - ms)).toBeLessThan(1_500);
+    expect(failure.retryAfterMs).toBe(ms);
   });
 
   test('no secret comes back, from a header or a body', async () => {
@@ -507,12 +505,12 @@ describe('an upstream that', () => {
   test('is waited for while its client is slow', async () => {
     const { call } = await against(
       (_, response) => stream(response, [data(chunk({ content: 'a' })), data(chunk({}, 'stop'))]),
-      { connection: connectionTo('', { idleTimeoutMs: 30 }), request: requestOf(streamingChat) },
+      { connection: connectionTo('', { idleTimeoutMs: 250 }), request: requestOf(streamingChat) },
     );
     const kinds: string[] = [];
     for await (const { kind } of perform(call)) {
       kinds.push(kind);
-      await new Promise((resolve) => setTimeout(resolve, 80));
+      await new Promise((resolve) => setTimeout(resolve, 400));
     }
     expect(kinds.at(-1)).toBe('completed');
   });

@@ -1,6 +1,7 @@
 /** Every error that the runtime raises on purpose, by its code. */
 export type RuntimeErrorCode =
   | 'PARLEY_LOG_UNAVAILABLE'
+  | 'PARLEY_TOO_LARGE'
   | 'PARLEY_UNDECODABLE'
   | 'PARLEY_ENVELOPE'
   | 'PARLEY_SCHEMA_UNKNOWN'

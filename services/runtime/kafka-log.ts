@@ -3,6 +3,7 @@ import { Partitioners, type PartitionMetadata } from 'kafkajs';
 import type { Logger } from 'pino';
 import { type EventType, topicOf, topics } from '../../topics/index.ts';
 import { createCodec, type SchemaIds } from './codec.ts';
+import { RuntimeError } from './errors.ts';
 import { createKafka, type KafkaOptions } from './kafka/connection.ts';
 import { startConsume } from './kafka/consume.ts';
 import { createGroupCommit, type Outgoing } from './kafka/group-commit.ts';
@@ -34,6 +35,10 @@ const metadataOf = new Map(
 const partitionOf = (key: string, partitions: number): number =>
   murmur({ topic: '', message: { key, value: null }, partitionMetadata: metadataOf.get(partitions) ?? [] });
 
+/** Kafka's own `message.max.bytes`. */
+const DEFAULT_MAX_BYTES = 1_048_588;
+const RECORD_OVERHEAD_BYTES = 4_096;
+
 const HOT_PARTITIONS = topics['mesh.requests'].partitions;
 
 /** @throws when Kafka cannot be reached, or a schema of `writes` is not registered. */
@@ -52,6 +57,13 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
     const partition = partitionOf(event.key, topics[topic].partitions);
     const value = codec.encode(event.type, event.data);
     const headers = headersOf(event);
+    const most = topics[topic].maxMessageBytes ?? DEFAULT_MAX_BYTES;
+    // Refused here, it is refused alone: Kafka would refuse the whole batch that it travels in.
+    if (value.length + RECORD_OVERHEAD_BYTES > most)
+      throw new RuntimeError(
+        'PARLEY_TOO_LARGE',
+        `a ${event.type} of ${value.length} bytes is more than ${topic} takes`,
+      );
     return {
       topic: prefix + topic,
       message: { key: event.key, value, headers, partition },
@@ -73,7 +85,7 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   };
 
   return {
-    append: (events, signal) => commit.append(events.map(outgoing), signal),
+    append: async (events, signal) => commit.append(events.map(outgoing), signal),
     consume: async (group, names, consumer) => track(await startConsume(context, group, names, consumer, metrics)),
     tail: async (names, see, tailOptions) => track(await startTail(context, names, see, tailOptions)),
     healthy: () => commit.healthy() && [...open].every((consumer) => consumer.healthy()),

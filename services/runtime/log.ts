@@ -93,7 +93,9 @@ export interface Tail {
 export interface Log {
   /**
    * Resolves when every event is durable (acks=all). Events of one call and of successive calls keep their order.
-   * @throws LogUnavailableError when that could not be confirmed in time. `signal` takes back what has not been sent yet.
+   * `signal` takes back what has not been sent yet.
+   * @throws RuntimeError PARLEY_LOG_UNAVAILABLE when that could not be confirmed in time, PARLEY_TOO_LARGE when an event is
+   * larger than its topic takes.
    */
   append(events: readonly Event[], signal?: AbortSignal): Promise<void>;
   /** Shares the partitions of the topics among the instances of a group; one instance owns a partition number of them all. */

@@ -11,6 +11,7 @@ import {
   topics,
 } from '../../topics/index.ts';
 import { deadLetter } from './dead-letter.ts';
+import { isLogUnavailable } from './errors.ts';
 import { follow } from './event.ts';
 import type { AnyRecorded, AssignedPartition, Event } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -141,6 +142,24 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
     }
   };
 
+  /** What can't be encoded, or is larger than its topic takes, never will be appended: the cause is a dead letter then. */
+  const append = async (record: AnyRecorded, events: Event[]): Promise<Event[]> => {
+    if (events.length === 0) return events;
+    try {
+      await log.append(events);
+      return events;
+    } catch (error) {
+      if (isLogUnavailable(error)) throw error;
+      const letter = deadLetter(processor.name, record, (error as Error).message, context.now());
+      logger.error(
+        { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
+        'dead letter',
+      );
+      await log.append([letter]);
+      return [letter];
+    }
+  };
+
   const consumer = await log.consume(processor.name, topicsOf(processor.reads), {
     types: processor.reads,
     patienceMs: processor.patienceMs,
@@ -163,14 +182,12 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
       const events = decide(record);
       for (const event of events) event.traceparent = span.traceparent;
       seen?.add(record.id);
-      try {
-        if (events.length > 0) await log.append(events);
-        span.end();
-      } catch (error) {
+      const stated = await append(record, events).catch((error: unknown) => {
         span.end('not appended');
         throw error;
-      }
-      for (const event of events) {
+      });
+      span.end();
+      for (const event of stated) {
         if (event.type === 'EventDeadLettered')
           metrics.deadLetters.inc({ service: processor.name, topic: record.topic });
         processor.observe?.({ ...event, partition: record.partition } as Folded, metrics);

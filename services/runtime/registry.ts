@@ -30,6 +30,13 @@ export const createRegistry = ({ url, username, password }: RegistryOptions): Sc
 const notFound = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'status' in error && error.status === 404;
 
+const isRegistry = async ({ url, username, password }: RegistryOptions): Promise<boolean> => {
+  const basic = Buffer.from(`${username}:${password}`).toString('base64');
+  const headers = username === undefined ? {} : { authorization: `Basic ${basic}` };
+  const signal = AbortSignal.timeout(5_000);
+  return (await fetch(`${url.replace(/\/$/, '')}/schemas/types`, { headers, signal })).ok;
+};
+
 /** Ids from a registry. */
 export const registrySchemaIds = (options: RegistryOptions): SchemaIds => {
   const registry = createRegistry(options);
@@ -48,7 +55,8 @@ export const registrySchemaIds = (options: RegistryOptions): SchemaIds => {
         const type = (await registry.getSchema(id)) as avro.Type;
         return type.schema() as object;
       } catch (error) {
-        if (notFound(error)) return undefined;
+        // A wrong address answers 404 to everything; taken for "no such schema" it would make every event a dead letter.
+        if (notFound(error) && (await isRegistry(options))) return undefined;
         throw error;
       }
     },

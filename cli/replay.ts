@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import type { AnyRecorded, Log } from '../services/runtime/log.ts';
+import { untilSignalled } from '../services/runtime/signals.ts';
+import { withLog } from './connect.ts';
+import { readConversation } from './conversation.ts';
+import { eventJson } from './event-json.ts';
+import { progressBar } from './progress.ts';
+import { plain } from './text.ts';
+import { inOrder, Timeline, tell } from './timeline.ts';
+
+type Out = Pick<NodeJS.WritableStream, 'write'>;
+
+const print = (out: Out, lines: readonly string[]) => {
+  if (lines.length > 0) out.write(`${lines.join('\n')}\n`);
+};
+
+const reading = () => {
+  const bar = progressBar();
+  return { report: (seen: number, total: number) => bar.report('Reading the log', seen, total), end: bar.end };
+};
+
+const notFound = (conversation: string) =>
+  new Error(
+    `there is no conversation ${plain(conversation)} in the log: an answer names its own in x-conversation-id, and the log keeps it for as long as topics/*.yaml say`,
+  );
+
+/** Writes a conversation's timeline as it is in the log now. @throws when there is none of that id. */
+export const printConversation = async (log: Log, conversation: string, out: Out): Promise<void> => {
+  const { report, end } = reading();
+  const { events } = await readConversation(log, conversation, report).finally(end);
+  if (events.length === 0) throw notFound(conversation);
+  const timeline = new Timeline();
+  print(out, [`Conversation ${plain(conversation)}`, ...tell(events, timeline), ...timeline.summary()]);
+};
+
+const printJson = async (log: Log, conversation: string): Promise<void> => {
+  const { report, end } = reading();
+  const { events } = await readConversation(log, conversation, report).finally(end);
+  if (events.length === 0) throw notFound(conversation);
+  print(process.stdout, inOrder(events).map(eventJson));
+};
+
+/** Writes what is there, then what comes, until it is interrupted. */
+const follow = async (log: Log, conversation: string, json: boolean): Promise<void> => {
+  const timeline = new Timeline();
+  const seen = new Set<string>();
+  const show = (event: AnyRecorded) => {
+    if (!seen.has(event.id)) print(process.stdout, json ? [eventJson(event)] : timeline.add(event));
+    seen.add(event.id);
+  };
+  const { report, end } = reading();
+  const { events, tail } = await readConversation(log, conversation, report, show).finally(end);
+  for (const event of events) seen.add(event.id);
+  if (!json) print(process.stdout, [`Conversation ${plain(conversation)}`]);
+  print(process.stdout, json ? inOrder(events).map(eventJson) : tell(events, timeline));
+  await untilSignalled();
+  await tail.close();
+};
+
+export const replayCommand = new Command('replay')
+  .description('print a conversation: who asked what, what was ruled and why, who served it, what came back and cost')
+  .argument('<conversation>', 'its id, as an answer names it in x-conversation-id')
+  .option('--json', 'one event per line, with its data decoded; bytes as text, or as {"base64": …}')
+  .option('--follow', 'go on with what comes, until Ctrl-C')
+  .addHelpText(
+    'after',
+    `
+Times are since the request was made. Messages are shown: they are what the log holds, and confidential.
+
+Example:
+  parley replay acme:0199f3c2-7b1e-7c50-8f1d-2f6f0e1a9b3c
+  parley replay acme:0199f3c2-7b1e-7c50-8f1d-2f6f0e1a9b3c --json | jq -r .type`,
+  )
+  .action(
+    async (conversation: string, { json = false, follow: goOn = false }: { json?: boolean; follow?: boolean }) => {
+      await withLog((log) => {
+        if (goOn) return follow(log, conversation, json);
+        return json ? printJson(log, conversation) : printConversation(log, conversation, process.stdout);
+      });
+    },
+  );

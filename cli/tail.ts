@@ -1,0 +1,83 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { AnyRecorded, Log } from '../services/runtime/log.ts';
+import { untilSignalled } from '../services/runtime/signals.ts';
+import { type EventType, topicOf, topics } from '../topics/index.ts';
+import { withLog } from './connect.ts';
+import { eventJson } from './event-json.ts';
+import { eventLine } from './line.ts';
+import { progressBar } from './progress.ts';
+import { parseFrom } from './since.ts';
+
+const allTypes = Object.keys(topicOf) as EventType[];
+/** One line a chunk, an entry for every event: shown to those who ask for them. */
+const noisy: readonly EventType[] = ['ResponseChunk', 'AuditEntry', 'IdempotencyKeyUsed'];
+const usualTypes = allTypes.filter((type) => !noisy.includes(type));
+
+const parseTypes = (text: string, before: readonly EventType[] = []): EventType[] => {
+  const types = text.split(',').map((type) => type.trim());
+  const unknown = types.find((type) => !Object.hasOwn(topicOf, type));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no ${unknown}; there are ${allTypes.join(', ')}.`);
+  return [...before, ...(types as EventType[])];
+};
+
+interface Options {
+  conversation?: string;
+  type?: EventType[];
+  from?: number | 'beginning';
+  json?: boolean;
+}
+
+const HELD_BACK = 100_000;
+
+/**
+ * Prints what has been and what comes. What has been is read topic by topic: it is held back and put in order of time, so
+ * many at once.
+ */
+const follow = async (log: Log, { conversation, type: types = usualTypes, from, json }: Options): Promise<void> => {
+  const line = json ? eventJson : eventLine;
+  let held: { time: number; text: string }[] | undefined = [];
+  const flush = () => {
+    const text = held?.sort((a, b) => a.time - b.time).map((one) => `${one.text}\n`);
+    if (text && text.length > 0) process.stdout.write(text.join(''));
+    held = held && [];
+  };
+  const see = (event: AnyRecorded) => {
+    if (conversation !== undefined && event.key !== conversation) return;
+    if (!held) process.stdout.write(`${line(event)}\n`);
+    else if (held.push({ time: event.time, text: line(event) }) >= HELD_BACK) flush();
+  };
+  const names = [...new Set(types.map((type) => topicOf[type]))];
+  const hot = names.filter((name) => topics[name].partitions > 1);
+  const bar = progressBar();
+  const tail = await log.tail(conversation === undefined ? names : hot, see, {
+    from: typeof from === 'number' ? { time: Date.now() - from } : (from ?? 'end'),
+    types,
+    ...(conversation === undefined ? {} : { partitions: [log.partitionOf(conversation)] }),
+    progress: (seen, total) => bar.report('Reading the log', seen, total),
+  });
+  const stopped = untilSignalled();
+  await Promise.race([tail.caughtUp, stopped]);
+  bar.end();
+  flush();
+  held = undefined;
+  await stopped;
+  await tail.close();
+};
+
+export const tailCommand = new Command('tail')
+  .description('print events as they happen, until Ctrl-C')
+  .option('--conversation <id>', 'only of this conversation')
+  .option('--type <types>', 'only of these types, separated by commas', parseTypes)
+  .option('--from <when>', 'begin so long ago, e.g. 30m, 2h or 7d, or at the beginning; default: now', parseFrom)
+  .option('--json', 'one JSON object per line, with the data decoded')
+  .addHelpText(
+    'after',
+    `
+A line is: time, conversation (the end of its id), type, who, what, what became of it, and the time since the request.
+Left out unless asked for with --type: ${noisy.join(', ')}.
+
+Example:
+  parley tail --from 10m --type RequestDenied,ResponseFailed`,
+  )
+  .action((options: Options) => withLog((log) => follow(log, options)));

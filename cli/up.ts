@@ -1,0 +1,154 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import pino from 'pino';
+import { terminalProgress } from '../embedded/progress.ts';
+import { startEmbedded } from '../embedded/start.ts';
+import { applyConfiguration } from '../services/configuration/apply.ts';
+import { loadConfiguration } from '../services/configuration/load.ts';
+import { ConfigurationRefused } from '../services/configuration/problem.ts';
+import { watchMeshFile } from '../services/configuration/watch.ts';
+import { describeServices, services } from '../services/index.ts';
+import { type Environment, readEnvironment } from '../services/runtime/environment.ts';
+import { applyTopics } from '../services/runtime/governance/index.ts';
+import type { KafkaOptions } from '../services/runtime/kafka/connection.ts';
+import { type RunningProcess, startProcess } from '../services/runtime/process.ts';
+import type { RegistryOptions } from '../services/runtime/registry.ts';
+import { untilSignalled } from '../services/runtime/signals.ts';
+import { printConversation } from './replay.ts';
+import { withExampleModel } from './up/example-model.ts';
+import { curl, firstCall } from './up/first-call.ts';
+
+const EXAMPLE = join(import.meta.dirname, '..', 'examples', 'mesh.yaml');
+const DATA = resolve('.parley');
+const CONFIGURED_WITHIN_MS = 15_000;
+
+const say = (line: string) => console.error(line);
+
+/** mesh.yaml of this directory, where there is one; the example otherwise. */
+const meshFile = (given: string | undefined): string => given ?? (existsSync('mesh.yaml') ? 'mesh.yaml' : EXAMPLE);
+
+const until = async (condition: () => boolean, withinMs: number, what: string): Promise<void> => {
+  const end = Date.now() + withinMs;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`${what} did not happen within ${withinMs / 1000} s`);
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+};
+
+type Cluster = { kafka: KafkaOptions; registry: RegistryOptions };
+
+const clusterOf = async (
+  { cluster, clientId, topicPrefix }: Environment,
+  signal: AbortSignal,
+): Promise<Cluster & { stop(): Promise<void> }> => {
+  if (cluster) {
+    say(`Kafka at ${cluster.kafka.brokers.join(', ')}, schema registry at ${cluster.registry.url}`);
+    return { ...cluster, stop: async () => {} };
+  }
+  const { brokers, registryUrl, stop } = await startEmbedded({ dir: DATA, progress: terminalProgress(), signal });
+  return { kafka: { brokers, clientId }, registry: { url: registryUrl, prefix: topicPrefix }, stop };
+};
+
+const applyFile = async (path: string, running: RunningProcess, env: NodeJS.ProcessEnv): Promise<void> => {
+  const { version, changed, diff } = await applyConfiguration({ log: running.log, path, env, now: Date.now });
+  await until(() => running.configuration()?.version === version, CONFIGURED_WITHIN_MS, `configuration ${version}`);
+  if (changed) say([`Configuration ${version} is in force`, ...diff.map((line) => `  ${line}`)].join('\n'));
+};
+
+const prove = async (url: string, running: RunningProcess): Promise<void> => {
+  const conversation = await firstCall(url);
+  say(`\nOne call through the mesh, as it is in the log (parley replay ${conversation}):\n`);
+  await printConversation(running.log, conversation, process.stderr);
+};
+
+const ready = (url: string, path: string): string => `
+Ready at ${url}/v1: any OpenAI client works against it. A call to paste:
+
+  ${curl(url)}
+
+Where to look:  npm run -s parley -- tail          events as they happen
+                npm run -s parley -- --help        replay, usage, audit, topics …
+                ${url}/metrics   /healthz   /readyz
+                ${path}                            saving it puts it in force
+                ${join(DATA, 'parley.log')}
+Ctrl-C stops everything; the conversations stay.`;
+
+const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<void> => {
+  const environment = readEnvironment(process.env);
+  const path = meshFile(mesh);
+  const stopping = new AbortController();
+  const signalled = untilSignalled().then((signal) => stopping.abort(new Error(`stopped by ${signal}`)));
+  const undo: (() => Promise<unknown>)[] = [];
+  mkdirSync(DATA, { recursive: true });
+  const logFile = pino.destination({ dest: join(DATA, 'parley.log'), sync: false });
+  const logger = pino({ level: environment.logLevel }, logFile);
+  try {
+    const example = await withExampleModel(process.env);
+    undo.push(example.close);
+    // A typing error is told before anything is started.
+    await loadConfiguration({ path, env: example.env });
+    const cluster = await clusterOf(environment, stopping.signal);
+    undo.push(cluster.stop);
+    stopping.signal.throwIfAborted();
+    const { topicPrefix, host, port } = environment;
+    const progress = terminalProgress();
+    const left = await applyTopics({ ...cluster, topicPrefix, logger }, (done, total, what) =>
+      progress.update(`Topics and schemas ${done}/${total}: ${what}`),
+    );
+    progress.done('Topics, schemas and compatibility levels are as topics/ and schemas/ say');
+    for (const drift of left) say(`  left: ${drift.what}`);
+    stopping.signal.throwIfAborted();
+    say(`\n${describeServices(services)}\n`);
+    const running = await startProcess({
+      ...cluster,
+      topicPrefix,
+      host,
+      port,
+      services,
+      alsoWrites: ['MeshConfigured'],
+      logger,
+      environment: example.env,
+    });
+    undo.push(running.stop);
+    await applyFile(path, running, example.env);
+    const watch = await watchMeshFile(path, async () => {
+      await applyFile(path, running, example.env).catch((error: unknown) => {
+        if (!(error instanceof ConfigurationRefused)) throw error;
+        say(`${error.message}\nThe configuration before stays in force.`);
+      });
+    });
+    undo.push(watch.close);
+    if (proof && path === EXAMPLE) await prove(running.url, running);
+    say(ready(running.url, path));
+    await signalled;
+    say('\nStopping: calls in flight are finished first.');
+  } finally {
+    for (const step of undo.reverse()) await step();
+    logFile.flushSync();
+  }
+};
+
+export const upCommand = new Command('up')
+  .description(
+    'start the whole mesh on this machine: Kafka and a schema registry too, unless KAFKA_BROKERS names a cluster',
+  )
+  .option('--mesh <file>', 'the configuration to apply and watch; default mesh.yaml here, or the example')
+  .option('--no-proof', 'make no first call')
+  .addHelpText(
+    'after',
+    `
+Environment:
+  PARLEY_PORT=4000 PARLEY_HOST=127.0.0.1     where to listen
+  KAFKA_BROKERS, SCHEMA_REGISTRY_URL         a cluster that exists, instead of the embedded one
+  KAFKA_SSL=true KAFKA_SSL_CA_FILE KAFKA_SSL_CERT_FILE KAFKA_SSL_KEY_FILE
+  KAFKA_SASL_MECHANISM=plain|scram-sha-256|scram-sha-512 KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD
+  SCHEMA_REGISTRY_USERNAME SCHEMA_REGISTRY_PASSWORD
+  PARLEY_TOPIC_PREFIX                        put before every topic, subject and group
+  OTEL_EXPORTER_OTLP_ENDPOINT                traces are exported there
+  LOG_LEVEL=info
+
+Example:
+  npm start -- --mesh mesh.yaml`,
+  )
+  .action(up);

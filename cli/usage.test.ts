@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import type { UsageRecorded } from '../schemas/generated.ts';
+import { usageTable } from './usage.ts';
+import { type Attribute, UsageSums } from './usage-sums.ts';
+
+const usage = (unit: string, model: string, more: Partial<UsageRecorded> = {}): UsageRecorded => ({
+  subject: { tenant: 'acme', unit, agent: `${unit}-bot`, person: 'jane', credential: 'k' },
+  action: 'model.chat',
+  resource: { type: 'model', id: model },
+  target: { id: `openai/${model}`, connection: 'openai', name: model },
+  meters: { input_tokens: 1_000, output_tokens: 50 },
+  estimated: false,
+  costNanos: 2_000_000,
+  currency: 'USD',
+  priced: true,
+  configurationVersion: 'v1',
+  ...more,
+});
+
+const all = [
+  usage('support', 'small'),
+  usage('support', 'small', { estimated: true }),
+  usage('research', 'large', { costNanos: 9_000_000 }),
+  usage('research', 'free', { costNanos: 0, priced: false, meters: { input_tokens: 7 } }),
+  usage('support', 'search', {
+    resource: { type: 'tool', id: 'search' },
+    meters: { calls: 1 },
+    costNanos: 5,
+    currency: 'EUR',
+  }),
+];
+
+const sum = (by: Attribute) => {
+  const sums = new UsageSums(by);
+  for (const one of all) sums.add(one);
+  return sums.all();
+};
+
+test('sums by unit, the dearest first', () => {
+  expect(sum('unit')).toEqual([
+    {
+      name: 'research',
+      calls: 2,
+      meters: { input_tokens: 1_007, output_tokens: 50 },
+      costNanos: { USD: 9_000_000 },
+      estimated: 0,
+      unpriced: 1,
+    },
+    {
+      name: 'support',
+      calls: 3,
+      meters: { input_tokens: 2_000, output_tokens: 100, calls: 1 },
+      costNanos: { USD: 4_000_000, EUR: 5 },
+      estimated: 1,
+      unpriced: 0,
+    },
+  ]);
+});
+
+test('sums by model leave out what is none', () => {
+  expect(sum('model').map(({ name, calls }) => [name, calls])).toEqual([
+    ['large', 1],
+    ['small', 2],
+    ['free', 1],
+  ]);
+});
+
+test.each([
+  ['agent', ['research-bot', 'support-bot']],
+  ['person', ['jane']],
+  ['tenant', ['acme']],
+] as const)('sums by %s', (by, names) => {
+  expect(sum(by).map(({ name }) => name)).toEqual(names);
+});
+
+test('a table says what was estimated and what has no price', () => {
+  expect(usageTable(sum('unit'), 'unit')).toEqual([
+    'unit      calls  calls  input_tokens  output_tokens                         cost',
+    'research      2      0         1,007             50                 0.009000 USD  *',
+    'support       3      1         2,000            100  0.004000 USD + 0.000000 EUR  ~',
+    '~ of 1 call the mesh counted the meters itself: the upstream said nothing',
+    '* of 1 call something has no price in mesh.yaml and is not in the cost',
+  ]);
+});
