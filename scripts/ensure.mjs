@@ -36,11 +36,12 @@ function ensurePackages() {
 
 function run([command, ...args]) {
   const env = { ...process.env, PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) };
-  const child = spawn(command, args, { stdio: 'inherit', env });
-  // The terminal sends these to the child too, which shares our process group.
+  // Before the command starts, so that none comes too early. The terminal sends these two to the child as well, which
+  // shares our process group.
   process.on('SIGINT', () => {});
   process.on('SIGHUP', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
+  const child = spawn(command, args, { stdio: 'inherit', env });
   child.on('error', (error) => fail(`Cannot run ${command}: ${error.message}`, 127));
   child.on('exit', (status, signal) => {
     if (signal === null) process.exit(status);
