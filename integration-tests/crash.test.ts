@@ -1,43 +1,13 @@
 /** A process of the whole mesh, killed in the middle of its work. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
 import OpenAI from 'openai';
 import { expect, onTestFinished, test } from 'vitest';
 import { verifyAudit } from '../services/audit/verify.ts';
 import { applyConfiguration } from '../services/configuration/apply.ts';
-import type { GovernanceOptions } from '../services/runtime/governance/index.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
+import { freePort, spawnMesh } from './child.ts';
 import { freshCluster, openLog } from './cluster.ts';
 import { environment, keys, readLog, until, writeMesh } from './mesh.ts';
 import { completion, json, startUpstream } from './upstream.ts';
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-
-/** services/main.ts as its own process, on a port of its own. */
-const spawnMesh = async ({ kafka, registry, topicPrefix }: GovernanceOptions, port: number): Promise<ChildProcess> => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../services/main.ts')], {
-    env: {
-      ...environment,
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      SCHEMA_REGISTRY_URL: registry.url,
-      PARLEY_TOPIC_PREFIX: topicPrefix,
-      PARLEY_PORT: String(port),
-      LOG_LEVEL: 'warn',
-    },
-    stdio: ['ignore', 'inherit', 'ignore'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok ?? false;
-  await until(ready, 'the mesh to be ready', 60_000);
-  return child;
-};
 
 /** A call under an idempotency key; undefined when the connection is lost. */
 const call = async (port: number, i: number, maxRetries: number): Promise<string | null | undefined> => {

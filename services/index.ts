@@ -14,10 +14,10 @@ export const describeServices = (running: readonly Service[]): string => {
   const width = Math.max(...running.map(({ name }) => name.length));
   const short = (topic: string) => topic.replace(/^mesh\./, '');
   return running
-    .map(({ name, reads, writes }) => {
+    .map(({ name, reads, writes, group }) => {
       const indent = ' '.repeat(width + 2);
       const what = writes.filter((type) => type !== 'EventDeadLettered').join(' ');
-      return `${name.padEnd(width)}  reads  ${reads.map(short).join(' ')}\n${indent}writes ${what}`;
+      return `${name.padEnd(width)}  reads  ${reads.map(short).join(' ')}\n${indent}writes ${what}\n${indent}group  ${group}`;
     })
     .join('\n');
 };

@@ -9,5 +9,6 @@ export const audit: Service = {
   name: 'audit',
   reads: [...new Set(auditedTypes.map((type) => topicOf[type]))],
   writes: ['AuditEntry'],
+  group: 'audit',
   start: (context) => processorService(auditProcessor(context.log.partitionOf)).start(context),
 };

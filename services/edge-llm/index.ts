@@ -5,6 +5,7 @@ import { startOutbound } from './outbound.ts';
 /** The edge between LLM clients, the mesh and model servers: OpenAI's API on both sides, events between. */
 export const edgeLlm: Service = {
   name: 'edge-llm',
+  group: 'edge-llm-outbound',
   reads: [
     'mesh.configuration',
     'mesh.decisions',

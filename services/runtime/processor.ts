@@ -63,6 +63,7 @@ export const processorService = <S, In extends EventType, Out extends EventType>
   name: processor.name,
   reads: topicsOf([...processor.reads, ...processor.follows]),
   writes: processor.writes,
+  group: processor.name,
   start: (context) => startProcessor(processor, context),
 });
 

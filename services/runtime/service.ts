@@ -33,5 +33,7 @@ export interface Service {
   /** For the boot table: what it reads and writes, by topic. */
   reads: readonly TopicName[];
   writes: readonly EventType[];
+  /** The consumer group by which its instances share the work. */
+  group: string;
   start(context: ServiceContext): Promise<RunningService>;
 }
