@@ -6,8 +6,8 @@ import { newId } from '../runtime/event.ts';
 import { createMemoryLog } from '../runtime/memory-log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { withoutExporter } from '../runtime/tracing.ts';
-import { createWorld, KEY, type World } from './inbound-harness.ts';
-import { defaultOutboundTimes, startOutbound } from './outbound.ts';
+import { createWorld, KEY, type World } from './inbound/harness.ts';
+import { defaultOutboundTimes, startOutbound } from './outbound/outbound.ts';
 import {
   type Answer,
   chunk,
@@ -18,7 +18,7 @@ import {
   startUpstream,
   stream,
   target,
-} from './upstream-for-tests.ts';
+} from './outbound/upstream-for-tests.ts';
 
 let world: World;
 const undo: (() => Promise<unknown>)[] = [];

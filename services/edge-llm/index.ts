@@ -1,6 +1,6 @@
 import type { Service } from '../runtime/service.ts';
-import { startInbound } from './inbound.ts';
-import { startOutbound } from './outbound.ts';
+import { startInbound } from './inbound/inbound.ts';
+import { startOutbound } from './outbound/outbound.ts';
 
 /** The edge between LLM clients, the mesh and model servers: OpenAI's API on both sides, events between. */
 export const edgeLlm: Service = {

@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import type { Configuration, Credential } from '../../runtime/configuration.ts';
+import { answerOf, type ErrorAnswer, edgeProblems, type Problem } from '../openai/errors.ts';
+import type { Admission } from './admission.ts';
+import type { Authentication, AuthenticationProblem } from './authentication.ts';
+import { problemOfKey } from './problems.ts';
+
+/** RFC 6750, section 3: what was wrong is only said of a token that was given. */
+const challengeOf = (problem: AuthenticationProblem): string =>
+  problem === 'missing' ? 'Bearer realm="parley"' : 'Bearer realm="parley", error="invalid_token"';
+
+/** The 401 of a caller that could not be identified. */
+export const answerOfUnauthenticated = ({ problem }: Extract<Authentication, { problem: unknown }>): ErrorAnswer => {
+  const answer = answerOf(problemOfKey(problem));
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': challengeOf(problem) } };
+};
+
+const JSON_TYPE = /^application\/json *(?:;|$)/i;
+
+/** What is wrong with a body, as far as its headers tell. */
+const bodyProblem = ({ headers }: IncomingMessage, limitBytes: number): Problem | undefined => {
+  const { 'content-type': type, 'content-encoding': encoding } = headers;
+  if (Number(headers['content-length'] ?? 0) > limitBytes) return edgeProblems.bodyTooLarge(limitBytes);
+  if (type !== undefined && !JSON_TYPE.test(type)) return edgeProblems.unsupportedMediaType(type);
+  if (encoding !== undefined && encoding !== 'identity')
+    return edgeProblems.unsupportedMediaType(`application/json, ${encoding}`);
+  return undefined;
+};
+
+/**
+ * Counts a call in, or says why it is turned away: before its body is read.
+ * Who is counted in leaves through `admission.leave`.
+ */
+export const admit = (
+  request: IncomingMessage,
+  credential: Credential,
+  limits: Configuration['limits'],
+  admission: Admission,
+): Problem | undefined => {
+  const problem = bodyProblem(request, limits.bodyBytes);
+  if (problem) return problem;
+  const crowded = admission.enter(credential.id, limits);
+  if (crowded === 'process') return edgeProblems.tooManyInFlight();
+  if (crowded === 'credential') return edgeProblems.tooManyInFlightForCredential();
+  return undefined;
+};

@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { CancelReason, Request } from '../../../schemas/generated.ts';
+import type { Credential } from '../../runtime/configuration.ts';
+import { follow, newId } from '../../runtime/event.ts';
+import type { Event } from '../../runtime/log.ts';
+import { travellingHeaders } from '../openai/headers.ts';
+import type { Interface } from '../openai/protocol.ts';
+import type { ReadRequest } from '../openai/read-request.ts';
+import type { CallHeaders } from './headers.ts';
+import type { KeyUse } from './idempotency.ts';
+
+const SOURCE = 'edge-llm';
+
+/** An authenticated call, read whole. */
+export interface Call extends CallHeaders {
+  /** What is asked, but for the id, which a repetition under an idempotency key may change. */
+  asked: Omit<Request, 'id'>;
+  traceparent: string;
+}
+
+/** @param now when the call came, milliseconds since the epoch: its time runs from there. */
+export const callOf = (
+  headers: IncomingHttpHeaders,
+  read: CallHeaders,
+  body: { message: Buffer; request: ReadRequest },
+  { protocol, action }: Interface,
+  credential: Credential,
+  traceparent: string,
+  now: number,
+): Call => ({
+  ...read,
+  traceparent,
+  asked: {
+    contextId: read.contextId,
+    subject: { ...credential.subject, credential: credential.id },
+    action,
+    resource: { type: 'model', id: body.request.model },
+    protocol,
+    deadline: now + read.timeoutMs,
+    repeatable: body.request.repeatable,
+    streaming: body.request.streaming,
+    fingerprint: hash('sha256', body.message, 'hex'),
+    headers: travellingHeaders(headers),
+    message: body.message,
+  },
+});
+
+/** The event that a call is, under this request id. */
+export const received = ({ asked, traceparent }: Call, id: string, time: number): Event<'RequestReceived'> => ({
+  id,
+  type: 'RequestReceived',
+  source: SOURCE,
+  key: asked.contextId,
+  time,
+  correlationId: id,
+  causationId: '',
+  traceparent,
+  data: { request: { id, ...asked } },
+});
+
+/** The event that the call's idempotency key names this request. Each use has an id of its own: two edges' can be told apart. */
+export const keyUse = ({ asked, traceparent }: Call, scope: string, requestId: string, time: number): KeyUse => ({
+  id: newId(time),
+  type: 'IdempotencyKeyUsed',
+  source: SOURCE,
+  key: scope,
+  time,
+  correlationId: requestId,
+  causationId: requestId,
+  traceparent,
+  data: { scope, requestId, contextId: asked.contextId, fingerprint: asked.fingerprint },
+});
+
+/** The event that the answer to a request is not wanted any more. */
+export const cancelled = (
+  request: Event<'RequestReceived'>,
+  reason: CancelReason,
+  time: number,
+): Event<'CancelRequested'> => follow(SOURCE, request, `cancelled ${reason}`, 'CancelRequested', { reason }, time);

@@ -1,0 +1,66 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Configuration, Credential } from '../../runtime/configuration.ts';
+import { derivedId, newId } from '../../runtime/event.ts';
+import type { Problem } from '../openai/errors.ts';
+import { conversationOf } from './conversation.ts';
+import { isIdempotencyKey, scopeOf } from './idempotency.ts';
+import { inboundProblems } from './problems.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** What the headers of an authenticated call say. */
+export interface CallHeaders {
+  requestId: string;
+  contextId: string;
+  /** How long the caller waits at most, milliseconds. */
+  timeoutMs: number;
+  /** Where the caller gave an idempotency key: what it is unique within. */
+  scope?: string;
+}
+
+/** A header that may be given once; given more often it is joined, and is then no valid value. */
+export const headerOf = (headers: IncomingHttpHeaders, name: string): string | undefined => {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join() : value;
+};
+
+/**
+ * The time that a caller has: its own, as `x-request-timeout-ms`, up to the configured most; else the configured one.
+ * A plain field of our own, with its unit in its name: the OpenAI protocol has none, and gateways' and SDKs' fields
+ * (x-envoy-upstream-rq-timeout-ms, x-stainless-timeout) say how long one hop or one try may take.
+ */
+const timeoutOf = (given: string | undefined, limits: Configuration['limits']): number | undefined => {
+  if (given === undefined) return limits.deadlineMs;
+  return /^[1-9]\d{0,14}$/.test(given) ? Math.min(Number(given), limits.maxDeadlineMs) : undefined;
+};
+
+/**
+ * Reads the headers of a call. With an idempotency key the ids of conversation and request follow from it, so that edges
+ * that are handed the same call at the same time state the same request. From the day as well: a key is forgotten after
+ * one, and its next use is another request.
+ * @param now milliseconds since the epoch.
+ */
+export const readHeaders = (
+  headers: IncomingHttpHeaders,
+  { subject }: Credential,
+  limits: Configuration['limits'],
+  now: number,
+): { call: CallHeaders; problem?: undefined } | { problem: Problem; call?: Partial<CallHeaders> } => {
+  const key = headerOf(headers, 'idempotency-key');
+  const isKey = key !== undefined && isIdempotencyKey(key);
+  const scope = isKey ? scopeOf(subject, key) : undefined;
+
+  const fresh = newId(now);
+  // A call of no conversation is one of its own.
+  const made = scope === undefined ? fresh : derivedId(scope, 'conversation');
+  const contextId = conversationOf(subject.tenant, headerOf(headers, 'x-conversation-id'), made);
+  if (contextId === undefined) return { problem: inboundProblems.conversationId() };
+  const refuse = (problem: Problem) => ({ problem, call: { contextId } });
+  if (key !== undefined && !isKey) return refuse(inboundProblems.idempotencyKey());
+
+  const timeoutMs = timeoutOf(headerOf(headers, 'x-request-timeout-ms'), limits);
+  if (timeoutMs === undefined) return refuse(inboundProblems.timeout());
+
+  const requestId = scope === undefined ? fresh : derivedId(scope, contextId, Math.floor(now / DAY_MS));
+  return { call: { requestId, contextId, timeoutMs, ...(scope === undefined ? {} : { scope }) } };
+};
