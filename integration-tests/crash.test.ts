@@ -47,9 +47,9 @@ test('kill -9 in the middle of 100 calls: after a start every conversation has o
   expect(answered).toBeLessThan(100);
 
   const second = await spawnMesh(cluster, port);
-  const received = new Set((await readLog(log, 'RequestReceived')).map((e) => e.correlationId));
+  const received = new Set((await readLog(log, 0, 'RequestReceived')).map((e) => e.correlationId));
   expect(received.size).toBeGreaterThan(40);
-  const ended = async () => distinct(await readLog(log, ...outcomes));
+  const ended = async () => distinct(await readLog(log, 0, ...outcomes));
   await until(async () => (await ended()).length >= received.size, 'an outcome of every request', 60_000);
 
   // The clients come back with their keys: each gets its own answer, and none is made twice for it.
@@ -58,8 +58,8 @@ test('kill -9 in the middle of 100 calls: after a start every conversation has o
   const ends = await ended();
   expect(ends.map((e) => e.correlationId).sort()).toEqual([...new Set(ends.map((e) => e.correlationId))].sort());
   expect(ends).toHaveLength(100);
-  await until(async () => distinct(await readLog(log, 'UsageRecorded')).length === 100, 'usage');
-  const usage = await readLog(log, 'UsageRecorded');
+  await until(async () => distinct(await readLog(log, 0, 'UsageRecorded')).length === 100, 'usage');
+  const usage = await readLog(log, 0, 'UsageRecorded');
   expect(new Set(usage.map((u) => u.correlationId)).size).toBe(100);
   expect(usage).toHaveLength(100);
 

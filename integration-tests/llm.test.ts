@@ -23,9 +23,12 @@ const reset = () => {
       call.body.stream ? stream(call, response, ['one ', 'two ', 'three']) : json(response, completion('hello'));
   }
 };
+let meshes = 0;
+/** Providers of its own: breakers and prices of earlier tests are about others. */
 const start = (more = '') => {
   reset();
-  return startMesh({ first: first.url, second: second.url }, { more });
+  meshes += 1;
+  return startMesh({ [`first-${meshes}`]: first.url, [`second-${meshes}`]: second.url }, { more });
 };
 
 const ask = { model: 'small', messages: [{ role: 'user' as const, content: 'hi' }] };
@@ -34,6 +37,7 @@ const of = (events: AnyRecorded[], type: string) => events.filter((e) => e.type 
 const conversation = async (mesh: Mesh): Promise<AnyRecorded[]> =>
   readLog(
     mesh.log,
+    mesh.since,
     'RequestReceived',
     'RequestPermitted',
     'RequestDenied',
@@ -68,8 +72,8 @@ test('a whole call is answered, and every step of it is in the log, in one trace
   expect(new Set(events.map((e) => e.partition)).size).toBe(1);
   for (const [i, event] of events.slice(1).entries()) expect(event.causationId).toBe(events[i]!.id);
   expect(of(events, 'RequestPermitted')[0]).toMatchObject({ data: { decision: { policies: ['example-may'] } } });
-  await until(async () => (await readLog(mesh.log, 'UsageRecorded')).length === 1, 'usage');
-  const [usage] = await readLog(mesh.log, 'UsageRecorded');
+  await until(async () => (await readLog(mesh.log, mesh.since, 'UsageRecorded')).length === 1, 'usage');
+  const [usage] = await readLog(mesh.log, mesh.since, 'UsageRecorded');
   expect(usage!.data).toMatchObject({
     meters: { input_tokens: 10, output_tokens: 5 },
     costNanos: 20_000,
@@ -125,12 +129,12 @@ test('a dead provider opens its breaker, with the reason on record, and is left 
   const mesh = await start('routing: { breaker: { failures: 3, open: 60s } }');
   first.answer = (_, response) => void response.destroy();
   for (let i = 0; i < 3; i++) await mesh.client().chat.completions.create(ask);
-  await until(async () => (await readLog(mesh.log, 'BreakerOpened')).length === 1, 'a breaker');
+  await until(async () => (await readLog(mesh.log, mesh.since, 'BreakerOpened')).length === 1, 'a breaker');
   const reached = first.calls.length;
   await mesh.client().chat.completions.create(ask);
   expect(first.calls.length).toBe(reached);
   const metrics = await (await fetch(`${mesh.url}/metrics`)).text();
-  expect(metrics).toContain('parley_breaker_open{target="first/served-small"} 1');
+  expect(metrics).toContain(`parley_breaker_open{target="first-${meshes}/served-small"} 1`);
 });
 
 test('what policy refuses goes no further', async () => {
@@ -163,15 +167,15 @@ test.each([
   });
   expect(response.status).toBe(401);
   expect(await response.json()).toMatchObject({ error: { code: 'invalid_api_key' } });
-  await until(async () => (await readLog(mesh.log, 'AuthenticationFailed')).length === 1, 'the event');
+  await until(async () => (await readLog(mesh.log, mesh.since, 'AuthenticationFailed')).length === 1, 'the event');
   await until(
     async () =>
-      (await readLog(mesh.log, 'AuditEntry')).some(
+      (await readLog(mesh.log, mesh.since, 'AuditEntry')).some(
         (e) => e.type === 'AuditEntry' && e.data.outcome === 'unauthenticated',
       ),
     'audit',
   );
-  const [event] = await readLog(mesh.log, 'AuthenticationFailed');
+  const [event] = await readLog(mesh.log, mesh.since, 'AuthenticationFailed');
   if (key) expect(event!.value.includes(key)).toBe(false);
 });
 
@@ -195,7 +199,7 @@ test('an invalid configuration is refused and the one before stays', async () =>
     /mesh\.yaml:\d+:\d+/,
   );
   expect((await mesh.client().chat.completions.create(ask)).choices[0]?.message.content).toBe('hello');
-  expect(await readLog(mesh.log, 'MeshConfigured')).toHaveLength(1);
+  expect(await readLog(mesh.log, mesh.since, 'MeshConfigured')).toHaveLength(1);
 });
 
 test('the same idempotency key and body gets the same answer without a second call, after a restart too', async () => {
@@ -206,7 +210,7 @@ test('the same idempotency key and body gets the same answer without a second ca
   const again = await mesh.client().chat.completions.create(ask, options);
   expect(again).toEqual(once);
   await mesh.stop();
-  const successor = await startMesh({ first: first.url, second: second.url }, { cluster: mesh.cluster });
+  const successor = await startMesh({ first: first.url, second: second.url });
   const later = await successor.client().chat.completions.create(ask, options);
   expect(later).toEqual(once);
   expect(first.calls).toHaveLength(1);
@@ -224,8 +228,8 @@ test('a client that hangs up cancels: the upstream call is aborted, and the log 
   const answer = await mesh.client().chat.completions.create({ ...ask, stream: true });
   for await (const _ of answer) break;
   await closed.promise;
-  await until(async () => (await readLog(mesh.log, 'ResponseFailed')).length === 1, 'the outcome');
-  const [outcome] = await readLog(mesh.log, 'ResponseFailed');
+  await until(async () => (await readLog(mesh.log, mesh.since, 'ResponseFailed')).length === 1, 'the outcome');
+  const [outcome] = await readLog(mesh.log, mesh.since, 'ResponseFailed');
   expect(outcome!.data).toMatchObject({ failure: { reason: 'CANCELLED' }, estimated: true });
 });
 
@@ -234,7 +238,7 @@ test('a deadline passes: 504, and nothing late is performed', async () => {
   first.answer = () => {};
   const late = mesh.client().chat.completions.create(ask, { headers: { 'x-request-timeout-ms': '700' } });
   await expect(late).rejects.toMatchObject({ status: 504 });
-  await until(async () => (await readLog(mesh.log, 'ResponseFailed')).length === 1, 'the outcome');
+  await until(async () => (await readLog(mesh.log, mesh.since, 'ResponseFailed')).length === 1, 'the outcome');
   expect(first.calls.length + second.calls.length).toBe(1);
 });
 
@@ -280,5 +284,5 @@ test('a poisoned record on every topic stops nobody', async () => {
   const { produceRaw } = await import('./poison.ts');
   await produceRaw(mesh.cluster);
   expect((await mesh.client().chat.completions.create(ask)).choices[0]?.message.content).toBe('hello');
-  await until(async () => (await readLog(mesh.log, 'EventDeadLettered')).length >= 3, 'dead letters');
+  await until(async () => (await readLog(mesh.log, mesh.since, 'EventDeadLettered')).length >= 3, 'dead letters');
 });

@@ -9,7 +9,7 @@ import { services } from '../services/index.ts';
 import type { GovernanceOptions } from '../services/runtime/governance/index.ts';
 import type { AnyRecorded, Log } from '../services/runtime/log.ts';
 import { startProcess } from '../services/runtime/process.ts';
-import { type EventType, topicOf, topics } from '../topics/index.ts';
+import { type EventType, topicOf } from '../topics/index.ts';
 import { freshCluster, logger } from './cluster.ts';
 
 /** One key each for research and support, and one that was revoked. */
@@ -52,8 +52,13 @@ ${more}`;
 
 export const environment = { ...process.env, UPSTREAM_KEY: 'sk-upstream-secret' };
 
+/** Tests of one file share a cluster: what another one left there is older than the mesh, and about other providers. */
+let shared: Promise<GovernanceOptions> | undefined;
+
 export interface Mesh {
   url: string;
+  /** When it was started, milliseconds since the epoch. */
+  since: number;
   log: Log;
   cluster: GovernanceOptions;
   path: string;
@@ -85,7 +90,9 @@ export const startMesh = async (
   providers: Record<string, string>,
   { more = '', cluster }: { more?: string; cluster?: GovernanceOptions } = {},
 ): Promise<Mesh> => {
-  const on = cluster ?? (await freshCluster());
+  shared ??= freshCluster();
+  const on = cluster ?? (await shared);
+  const since = Date.now();
   const running = await startProcess({
     ...on,
     host: '127.0.0.1',
@@ -109,6 +116,7 @@ export const startMesh = async (
   await put();
   return {
     url: running.url,
+    since,
     log: running.log,
     cluster: on,
     path,
@@ -122,14 +130,12 @@ export const startMesh = async (
   };
 };
 
-/** Everything of these types that is in the log, by time. */
-export const readLog = async (log: Log, ...types: EventType[]): Promise<AnyRecorded[]> => {
+/** Everything of these types that is in the log, since a time, by time. */
+export const readLog = async (log: Log, since: number, ...types: EventType[]): Promise<AnyRecorded[]> => {
   const seen: AnyRecorded[] = [];
   const names = [...new Set(types.map((type) => topicOf[type]))];
-  const tail = await log.tail(names, (record) => void seen.push(record), { from: 'beginning', types });
+  const tail = await log.tail(names, (record) => void seen.push(record), { from: { time: since }, types });
   await tail.caughtUp;
   await tail.close();
   return seen.sort((a, b) => a.time - b.time || a.offset - b.offset);
 };
-
-export const allTypes = Object.values(topics).flatMap((t) => t.events) as EventType[];
