@@ -239,6 +239,48 @@ export const logBehaviour = (name: string, make: () => Promise<LogUnderTest>): v
       expect(seen.revoked).toContain(log.partitionOf('a'));
     });
 
+    test('a partition that is handed over again while the group shares anew is not left out', async () => {
+      const open = await cluster();
+      const [one, two] = [await open(), await open()];
+      const [seenByOne, seenByTwo] = [nothing(), nothing()];
+      const done = new Set<string>();
+      let stubborn = true;
+      const handle = async ({ id }: AnyRecorded) => {
+        if (stubborn) throw new Error('not now');
+        done.add(id);
+      };
+      await one.consume('readers', [topic], consumerOf(seenByOne, handle));
+      const events = Array.from({ length: 60 }, (_, i) => cancel(`k${i}`));
+      await one.append(events);
+      await until(() => seenByOne.revoked.length > 0, 'a rejection');
+      await two.consume('readers', [topic], consumerOf(seenByTwo, handle));
+      await until(() => new Set(seenByTwo.assigned.map((a) => a.partition)).size === 6, 'half of the partitions');
+      stubborn = false;
+      await until(() => done.size === 60, 'all records');
+    });
+
+    test('a record that takes long keeps no other partition waiting', async () => {
+      const log = await (await cluster())();
+      const seen = nothing();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const slow = 'slow';
+      const other = Array.from({ length: 50 }, (_, i) => `k${i}`).find(
+        (key) => log.partitionOf(key) !== log.partitionOf(slow),
+      )!;
+      await log.consume(
+        'readers',
+        [topic],
+        consumerOf(seen, ({ id }) => (id === 'long' ? promise : Promise.resolve())),
+      );
+      await log.append([cancel(slow, 'long'), ...Array.from({ length: 2_500 }, () => cancel(slow))]);
+      await until(() => seen.records.length > 2_000, 'what is behind it');
+      await log.append([cancel(other, 'elsewhere')]);
+      await until(() => seen.records.some((r) => r.id === 'elsewhere'), 'another partition');
+      resolve();
+      await log.append([cancel(slow, 'last')]);
+      await until(() => seen.records.some((r) => r.id === 'last'), 'the rest');
+    });
+
     test('an append that was taken back before it was sent throws', async () => {
       const log = await (await cluster())();
       await expect(log.append([cancel('a')], AbortSignal.abort(new Error('gone')))).rejects.toThrow();

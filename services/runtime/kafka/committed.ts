@@ -19,7 +19,7 @@ export const committedOf = async (
 ): Promise<Map<number, Committed[]>> => {
   const committed = await admin.fetchOffsets({ groupId, topics: [...topics] });
   const byPartition = new Map<number, Committed[]>(partitions.map((partition) => [partition, []]));
-  const missing = new Set(committed.flatMap((c) => (c.partitions.some((p) => p.offset === '-1') ? [c.topic] : [])));
+  const missing = new Set(committed.flatMap((c) => (c.partitions.some((p) => Number(p.offset) < 0) ? [c.topic] : [])));
   const bounds = new Map(
     await Promise.all([...missing].map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
   );
@@ -27,7 +27,8 @@ export const committedOf = async (
     for (const { partition, offset, metadata } of offsets) {
       const found = byPartition.get(partition);
       if (!found) continue;
-      if (offset !== '-1') found.push({ topic, offset: Number(offset), time: Number(metadata) || 0 });
+      // kafkajs commits a negative one when the next record has expired.
+      if (Number(offset) >= 0) found.push({ topic, offset: Number(offset), time: Number(metadata) || 0 });
       else {
         const bound = bounds.get(topic)?.find((b) => b.partition === partition);
         const empty = !bound || bound.low === bound.high;

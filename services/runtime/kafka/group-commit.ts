@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import { RuntimeError } from '../errors.ts';
 
@@ -13,7 +14,6 @@ interface Append {
   records: readonly Outgoing[];
   resolve(): void;
   reject(error: Error): void;
-  signal: AbortSignal | undefined;
 }
 
 export interface GroupCommit {
@@ -25,11 +25,21 @@ export interface GroupCommit {
 
 const MAX_BATCH_RECORDS = 2_000;
 const MAX_BATCH_BYTES = 12 * 1024 * 1024;
+/** What goes to one partition in one request is one batch to Kafka, and measured as a whole: its default is a mebibyte. */
+const MAX_PARTITION_BYTES = 900 * 1024;
 const MAX_WAITING = 100_000;
 /** A send that takes longer than this says that Kafka cannot be reached. */
 const UNCONFIRMED_MS = 5_000;
+const RECONNECT_MS = 1_000;
+const CLOSE_GRACE_MS = 15_000;
 
-const sizeOf = ({ message }: Outgoing) => (message.value?.length ?? 0) + 512;
+const sizeOf = ({ message: { key, value, headers = {} } }: Outgoing) => {
+  let bytes = 64 + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0) + 4;
+  return bytes;
+};
+
+const placeOf = ({ topic, message }: Outgoing) => `${topic} ${message.partition}`;
 
 const unavailable = (cause: unknown) =>
   new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'Kafka did not confirm an append in time', cause);
@@ -53,15 +63,25 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
   let waiting: Append[] = [];
   let flushing: Promise<void> | undefined;
   let sendingSince = 0;
+  let closing = false;
 
   const takeBatch = (): Append[] => {
+    const byPartition = new Map<string, number>();
     let records = 0;
     let bytes = 0;
     let count = 0;
     for (const append of waiting) {
+      let full = false;
+      for (const record of append.records) {
+        const key = placeOf(record);
+        const size = sizeOf(record);
+        const ofPartition = (byPartition.get(key) ?? 0) + size;
+        byPartition.set(key, ofPartition);
+        bytes += size;
+        full ||= ofPartition > MAX_PARTITION_BYTES;
+      }
       records += append.records.length;
-      bytes += append.records.reduce((sum, record) => sum + sizeOf(record), 0);
-      if (count > 0 && (records > MAX_BATCH_RECORDS || bytes > MAX_BATCH_BYTES)) break;
+      if (count > 0 && (full || records > MAX_BATCH_RECORDS || bytes > MAX_BATCH_BYTES)) break;
       count += 1;
     }
     const batch = waiting.slice(0, count);
@@ -81,33 +101,43 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
     const sent = await producer.sendBatch({ acks: -1, timeout: 10_000, topicMessages });
     const next = new Map(sent.map((s) => [`${s.topicName} ${s.partition}`, Number(s.baseOffset)]));
     for (const [topic, records] of byTopic)
-      for (const { message, landed } of records) {
-        const key = `${topic} ${message.partition}`;
+      for (const record of records) {
+        const key = placeOf(record);
         const offset = next.get(key);
-        if (offset === undefined) continue;
+        // kafkajs asks no broker twice in one send, also where a leader moved to one that had answered for others.
+        if (offset === undefined) throw new Error(`Kafka did not answer for ${topic}`);
         next.set(key, offset + 1);
-        landed(offset);
+        record.landed(offset);
       }
   };
 
-  // After a failed send the idempotent producer's sequence numbers may be ahead of the broker's.
+  const fail = (appends: readonly Append[], error: unknown) => {
+    for (const append of appends) append.reject(unavailable(error));
+  };
+
+  // After a failed send the idempotent producer's sequence numbers may be ahead of the broker's. Nothing is sent before
+  // there is a new one: one that is connected without a producer id would not be idempotent.
   const renew = async () => {
     await producer.disconnect().catch(() => {});
-    producer = createProducer();
-    await producer.connect().catch(() => {});
+    while (!closing) {
+      producer = createProducer();
+      try {
+        await producer.connect();
+        sendingSince = 0;
+        return;
+      } catch (error) {
+        fail(waiting.splice(0), error);
+        await producer.disconnect().catch(() => {});
+        await sleep(RECONNECT_MS);
+      }
+    }
   };
 
   const flush = async () => {
     // One turn of the event loop lets the records that arrived together leave together.
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
-      waiting = waiting.filter((append) => {
-        if (!append.signal?.aborted) return true;
-        append.reject(unavailable(append.signal.reason));
-        return false;
-      });
       const batch = takeBatch();
-      if (batch.length === 0) break;
       if (sendingSince === 0) sendingSince = Date.now();
       try {
         await send(batch);
@@ -115,8 +145,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
         for (const append of batch) append.resolve();
       } catch (error) {
         // What waits behind was stated in the belief that this is in the log: it fails with it, so that order holds.
-        const failed = [...batch, ...waiting.splice(0)];
-        for (const append of failed) append.reject(unavailable(error));
+        fail([...batch, ...waiting.splice(0)], error);
         await renew();
       }
     }
@@ -127,9 +156,12 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
     append: (records, signal) =>
       new Promise<void>((resolve, reject) => {
         if (waiting.length >= MAX_WAITING) return reject(unavailable('too many appends are waiting'));
-        const append: Append = { records, resolve, reject, signal };
+        const append: Append = { records, resolve, reject };
         if (signal) {
-          const abort = () => reject(unavailable(signal.reason));
+          const abort = () => {
+            waiting = waiting.filter((other) => other !== append);
+            reject(unavailable(signal.reason));
+          };
           if (signal.aborted) return abort();
           // In flight or not, the caller hears at once; what has not been sent yet is not sent.
           signal.addEventListener('abort', abort, { once: true });
@@ -143,7 +175,9 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
       }),
     healthy: () => sendingSince === 0 || Date.now() - sendingSince < UNCONFIRMED_MS,
     close: async () => {
-      await flushing;
+      closing = true;
+      // Without Kafka a send goes on and on.
+      await Promise.race([flushing, sleep(CLOSE_GRACE_MS, undefined, { ref: false })]);
       await producer.disconnect();
     },
   };

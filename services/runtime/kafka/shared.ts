@@ -1,4 +1,4 @@
-import type { Admin, Consumer, Kafka, KafkaMessage } from 'kafkajs';
+import type { Admin, Consumer, ConsumerRunConfig, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { TopicName } from '../../../topics/index.ts';
 import type { Codec } from '../codec.ts';
@@ -84,8 +84,9 @@ export const learn = async (
   { codec, logger }: KafkaLogContext,
   messages: readonly KafkaMessage[],
   heartbeat: () => Promise<void>,
+  over: () => boolean,
 ): Promise<void> => {
-  for (;;) {
+  while (!over()) {
     try {
       return await codec.learn(messages.map(({ value }) => value));
     } catch (error) {
@@ -94,4 +95,34 @@ export const learn = async (
       await heartbeat();
     }
   }
+};
+
+/**
+ * Runs a consumer until it is stopped. By itself kafkajs ends it for good after an error that it takes for final, such as a
+ * login refused once; and one that is just starting again when it is stopped, kafkajs starts all the same.
+ */
+export const run = async (
+  { logger }: KafkaLogContext,
+  consumer: Consumer,
+  config: ConsumerRunConfig,
+): Promise<() => Promise<void>> => {
+  let stopped = false;
+  const start = () =>
+    consumer.run(config).catch((error: unknown) => logger.error({ err: error }, 'a consumer could not be started'));
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    // Thrown here, it ends the joining.
+    if (stopped) throw new Error('the consumer has been stopped');
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (stopped) setImmediate(() => void consumer.stop().catch(() => {}));
+    else if (!payload.restart)
+      setTimeout(() => {
+        if (!stopped) void start();
+      }, RETRY_MS);
+  });
+  await start();
+  return async () => {
+    stopped = true;
+    await consumer.disconnect();
+  };
 };

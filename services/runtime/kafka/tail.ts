@@ -12,8 +12,11 @@ import {
   learn,
   type OpenConsumer,
   recordOf,
+  run,
   watchFetches,
 } from './shared.ts';
+
+const EXPIRED_MS = 5_000;
 
 interface Position {
   next: number;
@@ -40,6 +43,7 @@ export const startTail = async (
   const total = ranges.reduce((sum, r) => sum + r.end - r.start, 0);
   const behind = new Set([...positions].filter(([, p]) => p.next < p.end).map(([key]) => key));
   let seen = 0;
+  let closed = false;
   let resolveCaughtUp = () => {};
   const caughtUp = new Promise<void>((resolve) => {
     resolveCaughtUp = resolve;
@@ -99,16 +103,18 @@ export const startTail = async (
   });
   const healthy = watchFetches(consumer);
   await consumer.connect();
-  await consumer.subscribe({ topics: topics.map((topic) => prefix + topic) });
-  await consumer.run({
+  // Where it starts is said by seeking; where that has meanwhile expired, it goes on with the oldest record there is.
+  await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: true });
+  const stop = await run(context, consumer, {
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: 4,
     eachBatch: async ({ batch, resolveOffset, heartbeat, isStale }) => {
       const key = `${batch.topic} ${batch.partition}`;
       const position = positions.get(key);
-      if (!position || isStale()) return;
-      await learn(context, batch.messages, heartbeat);
+      if (!position || closed || isStale()) return;
+      await learn(context, batch.messages, heartbeat, () => closed);
+      if (closed) return;
       const topic = batch.topic.slice(prefix.length) as TopicName;
       for (const message of batch.messages) {
         const offset = Number(message.offset);
@@ -122,5 +128,27 @@ export const startTail = async (
       await heartbeat();
     },
   });
-  return { caughtUp, close: () => consumer.disconnect(), healthy, appended };
+  // What has expired since the tail began is not waited for.
+  const expired = async () => {
+    for (const { topic, partition, start } of await rangesOf(context, topics, { ...options, from: 'beginning' })) {
+      const key = `${prefix}${topic} ${partition}`;
+      const position = positions.get(key);
+      if (position && start > position.next && start >= position.end) reached(key, position, start);
+    }
+  };
+  const timer = setInterval(() => {
+    if (behind.size === 0) clearInterval(timer);
+    else expired().catch((error: unknown) => logger.debug({ err: error }, 'where the log begins could not be asked'));
+  }, EXPIRED_MS);
+
+  return {
+    caughtUp,
+    close: async () => {
+      closed = true;
+      clearInterval(timer);
+      await stop();
+    },
+    healthy,
+    appended,
+  };
 };
