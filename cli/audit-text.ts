@@ -24,10 +24,12 @@ const findings = ({ findings: found, found: all }: AuditReport): string[] => {
 const chains = ({ partitions }: AuditReport): string[] =>
   table(
     [
-      ['partition', 'entries', 'from', 'to', 'repeated', 'hash of the last'],
-      ...partitions.map((p) => [p.partition, p.entries, p.first, p.last, p.repeated].map(count).concat(p.head)),
+      ['partition', 'entries', 'from', 'to', 'repeated', 'beside', 'hash of the last'],
+      ...partitions.map((p) =>
+        [p.partition, p.entries, p.first, p.last, p.repeated, p.beside].map(count).concat(p.head),
+      ),
     ],
-    [0, 1, 2, 3, 4],
+    [0, 1, 2, 3, 4, 5],
   );
 
 const coverage = ({ coverage: topics }: AuditReport): string[] =>
@@ -46,6 +48,7 @@ const coverage = ({ coverage: topics }: AuditReport): string[] =>
 export const auditText = (report: AuditReport, now: number): string[] => {
   const { partitions, coverage: topics } = report;
   const entries = partitions.reduce((n, p) => n + p.entries, 0);
+  const beside = partitions.reduce((n, p) => n + p.beside, 0);
   const cut = partitions.filter((p) => p.first > 1).length;
   const waiting = topics.reduce((n, t) => n + t.waiting, 0);
   const since = Math.min(...topics.flatMap((t) => t.waitingSince ?? []));
@@ -62,6 +65,11 @@ export const auditText = (report: AuditReport, now: number): string[] => {
       : []),
     ...(cut > 0
       ? [`Of ${many(cut, 'chain')} the first entries are kept no longer: verified from the first that is.`]
+      : []),
+    ...(beside > 0
+      ? [
+          `${many(beside, 'event')} audited beside the chain only, while a partition changed hands: nothing later vouches for that.`,
+        ]
       : []),
     ...(waiting > 0
       ? [`${many(waiting, 'event')} not audited yet, the first of ${instant(since)} (${lasting(now - since)} ago).`]

@@ -7,15 +7,17 @@ import { registryUrl } from '../embedded/registry.ts';
 import { readState } from '../embedded/state.ts';
 import { readEnvironment } from '../services/runtime/environment.ts';
 import type { GovernanceOptions } from '../services/runtime/governance/index.ts';
+import { createKafka } from '../services/runtime/kafka/connection.ts';
 import { createKafkaLog } from '../services/runtime/kafka-log.ts';
 import type { Log } from '../services/runtime/log.ts';
 import { registrySchemaIds } from '../services/runtime/registry.ts';
 import type { EventType } from '../topics/index.ts';
+import { NOT_APPLIED } from './failure.ts';
 
 const EMBEDDED_STATE = resolve('.parley', 'embedded.json');
 const ANSWER_MS = 3_000;
 
-export const NOWHERE =
+const NOWHERE =
   'there is no cluster to look at: start one with `npm start`, or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL';
 
 const answers = (host: string, port: number): Promise<boolean> =>
@@ -67,13 +69,25 @@ export const findCluster = async (env: NodeJS.ProcessEnv = process.env): Promise
   return { ...found, topicPrefix, logger };
 };
 
-/** @param writes what is going to be appended. */
-export const openLog = async (writes: readonly EventType[] = []): Promise<Log> => {
-  const { kafka, registry, topicPrefix, logger } = await findCluster();
+/** kafkajs would ask for a topic again and again before it says that there is none. */
+const hasTopics = async ({ kafka, topicPrefix, logger }: GovernanceOptions): Promise<boolean> => {
+  const admin = createKafka(kafka, logger).admin();
+  await admin.connect();
+  try {
+    return (await admin.listTopics()).includes(`${topicPrefix}mesh.requests`);
+  } finally {
+    await admin.disconnect();
+  }
+};
+
+const openLog = async (writes: readonly EventType[]): Promise<Log> => {
+  const cluster = await findCluster();
+  if (!(await hasTopics(cluster))) throw new Error(NOT_APPLIED);
+  const { kafka, registry, topicPrefix, logger } = cluster;
   return await createKafkaLog({ ...kafka, topicPrefix, schemaIds: registrySchemaIds(registry), writes, logger });
 };
 
-/** Opens the log, uses it and closes it. */
+/** Opens the log, uses it and closes it. @param writes what is going to be appended. */
 export const withLog = async <T>(use: (log: Log) => Promise<T>, writes: readonly EventType[] = []): Promise<T> => {
   const log = await openLog(writes);
   try {

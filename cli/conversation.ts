@@ -2,8 +2,8 @@ import type { AnyRecorded, Log, Tail } from '../services/runtime/log.ts';
 import type { TopicName } from '../topics/index.ts';
 import { madeAt } from './since.ts';
 
-/** Where a conversation is, all of it in the partition of its key. */
-const conversationTopics: readonly TopicName[] = [
+/** Where a conversation is, all of it in the partition of its key; in the order that a request goes through them. */
+export const conversationTopics: readonly TopicName[] = [
   'mesh.requests',
   'mesh.cancellations',
   'mesh.decisions',

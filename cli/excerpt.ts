@@ -1,6 +1,13 @@
 /** What a protocol's own message says, in a line. Knows OpenAI's bodies; others are shown as they are. */
 import { isUtf8 } from 'node:buffer';
-import { arrayOf, isObject, type JsonObject, objectOf, parseObject, stringOf } from '../services/edge-llm/json.ts';
+import {
+  arrayOf,
+  isObject,
+  type JsonObject,
+  objectOf,
+  parseObject,
+  stringOf,
+} from '../services/edge-llm/openai/json.ts';
 import { many, size } from './figures.ts';
 import { plain } from './text.ts';
 

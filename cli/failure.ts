@@ -1,5 +1,8 @@
 /** What a person is told of an error: one clear line that says what to do, and the stack only with DEBUG set. */
 
+export const NOT_APPLIED =
+  'the topics of the mesh are not on this cluster: run `parley topics apply` (or set PARLEY_TOPIC_PREFIX to theirs)';
+
 interface KafkaError extends Error {
   type?: string;
   broker?: string;
@@ -10,8 +13,7 @@ const innermost = (error: Error): KafkaError => (error.cause instanceof Error ? 
 
 const advice = (error: KafkaError): string | undefined => {
   const { name, type, message } = error;
-  if (type === 'UNKNOWN_TOPIC_OR_PARTITION')
-    return 'the topics of the mesh are not on this cluster: run `parley topics apply` (or set PARLEY_TOPIC_PREFIX to theirs)';
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return NOT_APPLIED;
   if (type?.endsWith('_AUTHORIZATION_FAILED'))
     return `Kafka does not allow it: ${message}. Ask for READ on the mesh.* topics.`;
   if (name === 'KafkaJSSASLAuthenticationError')

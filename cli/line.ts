@@ -24,12 +24,16 @@ const aboutRequest = (event: AnyRecorded): string[] => {
   }
 };
 
-/** One event in one line: time, conversation, type, who, what, what became of it, and how long after the request. */
+/** One event in one line: time, conversation, type, time since the request, who, what, and what became of it. */
 export const eventLine = (event: AnyRecorded): string => {
-  const { text } = stepOf(event);
   const asked = madeAt(event.correlationId);
-  const after = asked === undefined || event.time < asked ? '' : `+${lasting(event.time - asked)}`;
-  const parts = [...aboutRequest(event).map((part) => plain(part, 120)), text, after].filter(Boolean);
-  const time = Number.isNaN(event.time) ? '??:??:??.???' : clock(event.time);
-  return `${time}  ${short(plain(event.key, 500))}  ${plain(event.type || 'no type', 60).padEnd(17)}  ${parts.join('  ')}`;
+  const columns = [
+    Number.isNaN(event.time) ? '??:??:??.???' : clock(event.time),
+    short(plain(event.key, 500)),
+    plain(event.type || 'no type', 60).padEnd(20),
+    (asked === undefined || !(event.time >= asked) ? '' : `+${lasting(event.time - asked)}`).padStart(9),
+    ...aboutRequest(event).map((part) => plain(part, 120)),
+    stepOf(event).text,
+  ];
+  return columns.join('  ');
 };

@@ -4,6 +4,7 @@ import { untilSignalled } from '../services/runtime/signals.ts';
 import { withLog } from './connect.ts';
 import { readConversation } from './conversation.ts';
 import { eventJson } from './event-json.ts';
+import { heldBack } from './held-back.ts';
 import { progressBar } from './progress.ts';
 import { plain } from './text.ts';
 import { inOrder, Timeline, tell } from './timeline.ts';
@@ -44,15 +45,17 @@ const printJson = async (log: Log, conversation: string): Promise<void> => {
 const follow = async (log: Log, conversation: string, json: boolean): Promise<void> => {
   const timeline = new Timeline();
   const seen = new Set<string>();
-  const show = (event: AnyRecorded) => {
-    if (!seen.has(event.id)) print(process.stdout, json ? [eventJson(event)] : timeline.add(event));
-    seen.add(event.id);
-  };
+  const live = heldBack<AnyRecorded>((held) => {
+    const news = inOrder(held).filter((event) => !seen.has(event.id));
+    for (const event of news) seen.add(event.id);
+    print(process.stdout, json ? news.map(eventJson) : news.flatMap((event) => timeline.add(event)));
+  });
   const { report, end } = reading();
-  const { events, tail } = await readConversation(log, conversation, report, show).finally(end);
+  const { events, tail } = await readConversation(log, conversation, report, live.add).finally(end);
   for (const event of events) seen.add(event.id);
   if (!json) print(process.stdout, [`Conversation ${plain(conversation)}`]);
   print(process.stdout, json ? inOrder(events).map(eventJson) : tell(events, timeline));
+  live.live();
   await untilSignalled();
   await tail.close();
 };

@@ -15,8 +15,15 @@ export interface Step {
 /** Turns a protocol's message into a line; undefined: messages are not shown. */
 export type Excerpt = ((message: Buffer) => string) | undefined;
 
-const by = ({ policies, configurationVersion, reason }: Decision): string =>
-  `${policies.length > 0 ? `by ${policies.join(', ')}, ` : ''}under configuration ${configurationVersion || 'none'}: ${reason}`;
+/** The reason, the policies that it does not name itself, and what they were in force with. */
+const ruled = ({ policies, configurationVersion, reason }: Decision): string => {
+  const unnamed = policies.filter((policy) => !reason.includes(policy));
+  return [
+    reason,
+    ...(unnamed.length > 0 ? [`by ${unnamed.join(', ')}`] : []),
+    `under configuration ${configurationVersion || 'none'}`,
+  ].join(', ');
+};
 
 const failed = ({ reason, status, message, retryAfterMs }: Failure): string =>
   [
@@ -39,8 +46,8 @@ const steps = {
     word: 'received',
     text: `${request.protocol}${request.streaming ? ', to be streamed' : ''}${excerpt ? `, ${excerpt(request.message)}` : ''}`,
   }),
-  RequestPermitted: ({ decision }) => ({ word: 'permitted', text: by(decision) }),
-  RequestDenied: ({ decision, reason }) => ({ word: 'denied', text: `${reason} ${by(decision)}` }),
+  RequestPermitted: ({ decision }) => ({ word: 'permitted', text: ruled(decision) }),
+  RequestDenied: ({ decision, reason }) => ({ word: 'denied', text: `${reason}: ${ruled(decision)}` }),
   RequestDispatched: ({ target, attempt, probe, reason }) => ({
     word: 'dispatched',
     text: `${attemptAt(target, attempt)}${probe ? ', to test it' : ''}: ${reason}`,

@@ -4,6 +4,7 @@ import { untilSignalled } from '../services/runtime/signals.ts';
 import { type EventType, topicOf, topics } from '../topics/index.ts';
 import { withLog } from './connect.ts';
 import { eventJson } from './event-json.ts';
+import { heldBack } from './held-back.ts';
 import { eventLine } from './line.ts';
 import { progressBar } from './progress.ts';
 import { parseFrom } from './since.ts';
@@ -28,24 +29,14 @@ interface Options {
   json?: boolean;
 }
 
-const HELD_BACK = 100_000;
-
-/**
- * Prints what has been and what comes. What has been is read topic by topic: it is held back and put in order of time, so
- * many at once.
- */
 const follow = async (log: Log, { conversation, type: types = usualTypes, from, json }: Options): Promise<void> => {
   const line = json ? eventJson : eventLine;
-  let held: { time: number; text: string }[] | undefined = [];
-  const flush = () => {
-    const text = held?.sort((a, b) => a.time - b.time).map((one) => `${one.text}\n`);
-    if (text && text.length > 0) process.stdout.write(text.join(''));
-    held = held && [];
-  };
+  const lines = heldBack<{ time: number; text: string }>((held) => {
+    held.sort((a, b) => a.time - b.time);
+    process.stdout.write(held.map(({ text }) => `${text}\n`).join(''));
+  });
   const see = (event: AnyRecorded) => {
-    if (conversation !== undefined && event.key !== conversation) return;
-    if (!held) process.stdout.write(`${line(event)}\n`);
-    else if (held.push({ time: event.time, text: line(event) }) >= HELD_BACK) flush();
+    if (conversation === undefined || event.key === conversation) lines.add({ time: event.time, text: line(event) });
   };
   const names = [...new Set(types.map((type) => topicOf[type]))];
   const hot = names.filter((name) => topics[name].partitions > 1);
@@ -59,8 +50,7 @@ const follow = async (log: Log, { conversation, type: types = usualTypes, from, 
   const stopped = untilSignalled();
   await Promise.race([tail.caughtUp, stopped]);
   bar.end();
-  flush();
-  held = undefined;
+  lines.live();
   await stopped;
   await tail.close();
 };
@@ -74,7 +64,7 @@ export const tailCommand = new Command('tail')
   .addHelpText(
     'after',
     `
-A line is: time, conversation (the end of its id), type, who, what, what became of it, and the time since the request.
+A line is: time, conversation (the end of its id), type, time since the request, who, what, and what became of it.
 Left out unless asked for with --type: ${noisy.join(', ')}.
 
 Example:

@@ -103,7 +103,7 @@ test('an event in a line', () => {
     },
   );
   expect(eventLine(event)).toMatch(
-    /^\d\d:\d\d:\d\d\.\d{3} {2}…00000000000 {2}CancelRequested {4}CLIENT_GONE {2}\+42 ms$/,
+    /^\d\d:\d\d:\d\d\.\d{3} {2}…00000000000 {2}CancelRequested {9} \+42 ms {2}CLIENT_GONE$/,
   );
 });
 

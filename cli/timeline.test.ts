@@ -143,7 +143,7 @@ test('a timeline tells who asked what, why it was permitted, who served it, what
   expect(lines.join('\n')).toBe(`
 #1  15:06:33.120  model.chat small, asked by bot for jane@acme.example (support, acme; key-1)
        +0 ms  received        openai.chat, to be streamed, 1 message, user: “What is the capital of France?” (73 B)
-       +3 ms  permitted       by support-may-chat, under configuration v1: permitted by support-may-chat
+       +3 ms  permitted       permitted by support-may-chat, under configuration v1
        +6 ms  dispatched      attempt 1 at openai/small: weight 3 of 4
      +950 ms  attempt failed  attempt 1 at openai/small: UPSTREAM_ERROR 503: overloaded, retry after 2.00 s
      +951 ms  dispatched      attempt 2 at azure/small: the next tier
@@ -153,7 +153,7 @@ test('a timeline tells who asked what, why it was permitted, who served it, what
 
 #2  15:07:33.120  model.chat small, asked by bot for jane@acme.example (support, acme; key-1)
        +0 ms  received        openai.chat, to be streamed, 1 message, user: “What is the capital of France?” (73 B)
-       +2 ms  denied          POLICY under configuration v1: no policy permits it
+       +2 ms  denied          POLICY: no policy permits it, under configuration v1
 
 2 requests (1 served, 1 denied) in 1 min 0 s, from 2026-11-21 15:06:33.120 on
 12 input_tokens, 3 output_tokens, 0.000123 USD`);

@@ -1,9 +1,12 @@
 /** A conversation as a person reads it: each request, and under it what became of it, with the time since it was made. */
 import type { AnyRecorded } from '../services/runtime/log.ts';
+import { conversationTopics } from './conversation.ts';
 import { excerpt } from './excerpt.ts';
 import { clock, instant, lasting, many, money, used } from './figures.ts';
 import { stepOf, what, who } from './step.ts';
 import { plain } from './text.ts';
+
+const stage = ({ topic }: AnyRecorded): number => conversationTopics.indexOf(topic);
 
 /** Causes before what they caused, and else by time: clocks of several machines differ. An event said twice is there once. */
 export const inOrder = (events: readonly AnyRecorded[]): AnyRecorded[] => {
@@ -14,8 +17,7 @@ export const inOrder = (events: readonly AnyRecorded[]): AnyRecorded[] => {
     if (cause && !above.has(cause.id)) put(cause, new Set([...above, event.id]));
     ordered.add(event);
   };
-  const ofPlace = (a: AnyRecorded, b: AnyRecorded) =>
-    a.time - b.time || a.topic.localeCompare(b.topic) || a.offset - b.offset;
+  const ofPlace = (a: AnyRecorded, b: AnyRecorded) => a.time - b.time || stage(a) - stage(b) || a.offset - b.offset;
   for (const event of [...byId.values()].sort(ofPlace)) put(event, new Set());
   return [...ordered];
 };

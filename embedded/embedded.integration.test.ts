@@ -41,10 +41,10 @@ const start = async () => {
 const client = ({ brokers }: Embedded, retries?: number) =>
   new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING, retry: { retries } });
 
-async function createTopic(at: Embedded, topic: string) {
+async function createTopic(at: Embedded, topic: string, configEntries: { name: string; value: string }[] = []) {
   const admin = client(at).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] });
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1, configEntries }] });
   await admin.disconnect();
 }
 
@@ -108,10 +108,10 @@ test('carries messages and schemas, and has them again after a stop', async () =
   expect(await again.getRegistryId('test.Said', 1)).toBe(id);
 });
 
-test('creates no topic that was not asked for, and takes a message of 15 MiB', async () => {
+test('creates no topic that was not asked for, and takes a message of 15 MiB on a topic made for it', async () => {
   const at = await start();
   await expect(produce(at, 'never-created', 'x', 0)).rejects.toThrow();
-  await createTopic(at, 'large');
+  await createTopic(at, 'large', [{ name: 'max.message.bytes', value: String(16 * 1024 * 1024) }]);
   await produce(at, 'large', Buffer.alloc(15 * 1024 * 1024, 'x'));
   expect((await consume(at, 'large', 1))[0]).toHaveLength(15 * 1024 * 1024);
 });

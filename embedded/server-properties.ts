@@ -1,5 +1,3 @@
-const MESSAGE_BYTES = 16 * 1024 * 1024;
-
 export interface ServerSettings {
   port: number;
   controllerPort: number;
@@ -31,9 +29,7 @@ export function serverProperties({
 
     'auto.create.topics.enable': false,
     'num.partitions': 1,
-    'message.max.bytes': MESSAGE_BYTES,
-    'replica.fetch.max.bytes': MESSAGE_BYTES,
-    'socket.request.max.bytes': 8 * MESSAGE_BYTES,
+    // message.max.bytes stays as Kafka has it: a topic that takes more says so itself, here as on any cluster.
 
     // Alone: nothing to replicate to, nobody to wait for.
     'default.replication.factor': 1,
@@ -52,7 +48,7 @@ export function serverProperties({
     'broker.heartbeat.interval.ms': 500,
 
     // The default is 128 MiB of heap.
-    'log.cleaner.dedupe.buffer.size': MESSAGE_BYTES,
+    'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
     ...(authorizer && {
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
       'allow.everyone.if.no.acl.found': true,

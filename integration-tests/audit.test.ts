@@ -121,9 +121,6 @@ describe('audit on Kafka', () => {
       },
     ]);
     const report = await verifyAudit(log, Date.now());
-    expect(report.findings.map((f) => f.what)).toEqual([
-      'was altered: its content does not have its hash',
-      expect.stringContaining('is not part of the chain'),
-    ]);
+    expect(report.findings.map((f) => f.what)).toEqual(['was altered: its content does not have its hash']);
   });
 });

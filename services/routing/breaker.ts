@@ -77,7 +77,8 @@ export const opensOn = (
   turn(recent, time);
   const count = inWindow(recent, 'failures') + 1;
   const until = time + openMs * Math.min(LONGEST_FACTOR, 2 ** breaker.openings);
-  if (breaker.open) return time >= breaker.open.until ? { until, failures: count } : null;
+  // A call from before the opening may fail late: it tells nothing new.
+  if (breaker.open) return breaker.open.probedAt === null ? null : { until, failures: count };
   const enough = count >= failures && count >= FAILED_SHARE * inWindow(recent, 'calls');
   return enough ? { until, failures: count } : null;
 };

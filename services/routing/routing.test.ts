@@ -229,8 +229,23 @@ describe('a breaker', () => {
     expect(routed(given(routing, [...past, begun]).when(permitted(102)).statements)).toBe('b');
   });
 
+  const probed = happened(
+    'RequestDispatched',
+    {
+      request,
+      decision,
+      target: { id: 'a', connection: 'c', name: 'a' },
+      attempt: 1,
+      tried: [],
+      probe: true,
+      reason: '',
+      configurationVersion: '',
+    },
+    { time: 105 },
+  );
+
   test('closes when the test succeeds, and opens for longer when it fails', () => {
-    const past = [two, open('a', 5, 100)];
+    const past = [two, open('a', 5, 100), probed];
     const served = happened('ProbeSucceeded', { target: { id: 'a', connection: 'c', name: 'a' } }, { time: 110 });
     given(routing, past)
       .when(served)
@@ -239,11 +254,27 @@ describe('a breaker', () => {
     expect(statements[0]).toMatchObject({ type: 'BreakerOpened', data: { until: 2_110 } });
   });
 
-  test('closes when the target answers, were it with a refusal', () => {
-    const refusal = failed('a', 110, { targetAtFault: false, retryable: false });
-    expect(given(routing, [two, open('a', 5, 100)]).when(refusal).statements[0]).toMatchObject({
-      type: 'BreakerClosed',
+  test('is not opened again by a call from before, that fails late', () => {
+    const { statements } = given(routing, [two, open('a', 5, 100)]).when(failed('a', 110));
+    expect(statements.map((s) => s.type)).toEqual(['RequestDispatched']);
+  });
+
+  const ended = (reason: 'REQUEST_REFUSED' | 'CANCELLED') =>
+    failed('a', 110, {
+      targetAtFault: false,
+      retryable: false,
+      failure: { reason, message: '', status: null, retryAfterMs: null, headers: {}, body: null },
     });
+
+  test('closes when the target answers, were it with a refusal', () => {
+    const { statements } = given(routing, [two, open('a', 5, 100), probed]).when(ended('REQUEST_REFUSED'));
+    expect(statements[0]).toMatchObject({ type: 'BreakerClosed' });
+  });
+
+  test('stays open when a client hangs up on a target that hangs', () => {
+    given(routing, [two, open('a', 5, 100), probed])
+      .when(ended('CANCELLED'))
+      .then([]);
   });
 
   test('folds to the same whatever is delivered twice or late', () => {

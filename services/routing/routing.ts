@@ -1,5 +1,5 @@
 /** Routing, pure: which target serves each attempt at a permitted request, and which targets are held back. */
-import type { Decision, Failure, Request, UnroutableReason } from '../../schemas/generated.ts';
+import type { Decision, Failure, FailureReason, Request, UnroutableReason } from '../../schemas/generated.ts';
 import { type Configuration, parseConfiguration, type TargetConfiguration } from '../runtime/configuration.ts';
 import type { AnyRecorded } from '../runtime/log.ts';
 import type { Folded, Statement } from '../runtime/processor.ts';
@@ -121,6 +121,9 @@ const route = (
   };
 };
 
+/** Failures of a call that the target did answer. */
+const ANSWERED: ReadonlySet<FailureReason> = new Set(['REQUEST_REFUSED', 'RATE_LIMITED', 'RESPONSE_TOO_LARGE']);
+
 const close = (target: string, reason: string): Statement<'BreakerClosed'> => ({
   type: 'BreakerClosed',
   index: 'breaker',
@@ -134,7 +137,10 @@ const judge = (
 ): Statement<'BreakerOpened' | 'BreakerClosed'>[] => {
   const { target, failure, targetAtFault } = event.data;
   const breaker = breakerOf(state, target.id);
-  if (!targetAtFault) return breaker.open ? [close(target.id, `it answers again (${failure.reason})`)] : [];
+  if (!targetAtFault)
+    return breaker.open && ANSWERED.has(failure.reason)
+      ? [close(target.id, `it answers again (${failure.reason})`)]
+      : [];
   if (!state.configuration) return [];
   const opens = opensOn(breaker, event.time, state.configuration.routing.breaker);
   if (!opens) return [];

@@ -25,6 +25,8 @@ export interface Codec {
 }
 
 const FRAME = 5;
+/** For how long a registry is not asked again for an id that it did not know: one that lags behind may know it later. */
+const UNKNOWN_MS = 30_000;
 const eventTypes = Object.keys(topicOf) as EventType[];
 
 /** A codec that can write `writes`, and read every event. */
@@ -33,6 +35,7 @@ export const createCodec = async (ids: SchemaIds, writes: readonly EventType[]):
   const idOf = new Map<EventType, number>();
   for (const type of writes) idOf.set(type, await ids.idOf(type, wholeSchema(type)));
   const writers = new Map<number, avro.Type | 'none'>();
+  const askedAt = new Map<number, number>();
   const resolvers = new Map<string, avro.Type | { resolver: unknown }>();
   let scratch = Buffer.allocUnsafe(64 * 1024);
 
@@ -78,8 +81,10 @@ export const createCodec = async (ids: SchemaIds, writes: readonly EventType[]):
       for (const value of values) {
         if (!value || value.length < FRAME || value[0] !== 0) continue;
         const id = value.readUInt32BE(1);
-        if (writers.has(id)) continue;
+        const known = writers.get(id);
+        if (known && (known !== 'none' || Date.now() - (askedAt.get(id) ?? 0) < UNKNOWN_MS)) continue;
         const schema = await ids.schemaOf(id);
+        askedAt.set(id, Date.now());
         writers.set(id, schema ? typeOrNone(schema) : 'none');
       }
     },

@@ -91,7 +91,7 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
     healthy: () => commit.healthy() && [...open].every((consumer) => consumer.healthy()),
     partitionOf: (key) => partitionOf(key, HOT_PARTITIONS),
     close: async () => {
-      for (const { close } of open) await close();
+      await Promise.allSettled([...open].map((consumer) => consumer.close()));
       await commit.close();
       await admin.disconnect();
     },

@@ -156,7 +156,11 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
         { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
         'dead letter',
       );
-      await log.append([letter]);
+      await log.append([letter]).catch((refused: unknown) => {
+        if (isLogUnavailable(refused)) throw refused;
+        // Where the record is stays on record, even if the record itself does not fit beside it.
+        return log.append([{ ...letter, data: { ...letter.data, recordValue: null } }]);
+      });
       return [letter];
     }
   };

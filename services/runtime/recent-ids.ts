@@ -1,6 +1,8 @@
-const CAPACITY = 10_000;
+// More than may be outstanding in a topic partition, for each of the topics that a service reads.
+const CAPACITY = 25_000;
 
-/** The last ids added, up to a bound: enough to know a redelivered event, whose distance the commit interval bounds. */
+/** The last ids added, up to a bound: enough to know a redelivered event: what is handed over and not
+ * finished is bounded, and so is how far behind a commit can be. */
 export class RecentIds {
   #young = new Set<string>();
   #old = new Set<string>();
