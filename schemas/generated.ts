@@ -62,7 +62,7 @@ export interface AuditEntry {
   action: string;
   /** Of what. */
   resource: null | Resource;
-  /** received, permitted, denied, dispatched, unroutable, failed-attempt, completed, failed, cancelled, unauthenticated. */
+  /** What the event means: received, permitted, denied, dispatched, unroutable, begun, failed-attempt, probe-succeeded, completed, failed, cancelled, unauthenticated, configured, breaker-opened, breaker-closed. */
   outcome: string;
   /** Why, where the event says. */
   reason: string;

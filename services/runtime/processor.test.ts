@@ -135,6 +135,40 @@ test('an event that can never be processed becomes a dead letter, whole and with
   expect(letter!.data.recordHeaders.ce_id?.toString()).toBe(bad.id);
 });
 
+test('an event that cannot be encoded makes its cause a dead letter, and the next goes on', async () => {
+  const log = await createMemoryLog();
+  const wrong = {
+    ...counting,
+    decide: ((event, counts) =>
+      event.key === 'bad'
+        ? [{ type: 'AttemptBegun', data: {} }]
+        : counting.decide(event, counts)) as typeof counting.decide,
+  };
+  running.push(await processorService(wrong).start(contextOf(log)));
+  await log.append([cancel('bad'), cancel('c1')]);
+  await until(async () => (await attempts(log)).length === 1);
+  expect(await read(log, 'mesh.dead-letters', 'EventDeadLettered')).toHaveLength(1);
+});
+
+test('an event put back after a dead letter is decided on', async () => {
+  const log = await createMemoryLog();
+  let mended = false;
+  const flawed = {
+    ...counting,
+    decide: ((event, counts) => {
+      if (!mended) throw new Error('flaw');
+      return counting.decide(event, counts);
+    }) as typeof counting.decide,
+  };
+  running.push(await processorService(flawed).start(contextOf(log)));
+  const event = cancel('c1');
+  await log.append([event]);
+  await until(async () => (await read(log, 'mesh.dead-letters', 'EventDeadLettered')).length === 1);
+  mended = true;
+  await log.append([event]);
+  await until(async () => (await attempts(log)).length === 1);
+});
+
 test.each([
   ['no headers', {}],
   ['an envelope and rubbish', { ce_id: 'x', ce_type: 'mesh.CancelRequested', ce_time: '2026-01-01T00:00:00Z' }],

@@ -186,7 +186,8 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
         metrics.hop.observe({ service: processor.name, type: record.type }, (context.now() - record.time) / 1000);
       const events = decide(record);
       for (const event of events) event.traceparent = span.traceparent;
-      seen?.add(record.id);
+      // A dead letter is no decision: once the cause is mended, the event can be put back.
+      if (!events.some((event) => event.type === 'EventDeadLettered')) seen?.add(record.id);
       const stated = await append(record, events).catch((error: unknown) => {
         span.end('not appended');
         throw error;

@@ -83,6 +83,10 @@ export const subjectDrift = async (rest: RegistryRest, desired: readonly Desired
   return (await Promise.all(each)).flat();
 };
 
+/** The name of a value of one of kafkajs's enums, which map one way only. */
+const nameOf = (names: object, value: number): string =>
+  Object.entries(names).find(([, one]) => one === value)?.[0] ?? String(value);
+
 const isWithoutAuthorizer = (error: unknown): boolean =>
   error instanceof Error && 'type' in error && error.type === 'SECURITY_DISABLED';
 
@@ -113,7 +117,7 @@ export const aclDrift = async (admin: Admin, desired: readonly DesiredAcl[], pre
     found.resources.flatMap((r) =>
       r.acls.map(
         (a) =>
-          `${a.principal} ${AclOperationTypes[a.operation]} ${AclResourceTypes[r.resourceType]} ${ResourcePatternTypes[r.resourcePatternType]} ${r.resourceName}`,
+          `${a.principal} ${nameOf(AclOperationTypes, a.operation)} ${nameOf(AclResourceTypes, r.resourceType)} ${nameOf(ResourcePatternTypes, r.resourcePatternType)} ${r.resourceName}`,
       ),
     ),
   );

@@ -5,11 +5,13 @@ export interface Committed {
   offset: number;
   /** Time of the last record before it, milliseconds since the epoch; 0 when nothing was ever committed. */
   time: number;
+  /** Whether no record was left: then its time, which may be long ago, says nothing about where work begins. */
+  finished: boolean;
 }
 
 /**
  * Where a group is in these partitions: the time of the last finished record travels in the commit's metadata. A topic
- * that the group never read starts at its beginning; one that is empty says nothing about time.
+ * that the group never read starts at its beginning.
  */
 export const committedOf = async (
   { admin }: KafkaLogContext,
@@ -18,22 +20,18 @@ export const committedOf = async (
   partitions: readonly number[],
 ): Promise<Map<number, Committed[]>> => {
   const committed = await admin.fetchOffsets({ groupId, topics: [...topics] });
-  const byPartition = new Map<number, Committed[]>(partitions.map((partition) => [partition, []]));
-  const missing = new Set(committed.flatMap((c) => (c.partitions.some((p) => Number(p.offset) < 0) ? [c.topic] : [])));
   const bounds = new Map(
-    await Promise.all([...missing].map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
+    await Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
   );
+  const byPartition = new Map<number, Committed[]>(partitions.map((partition) => [partition, []]));
   for (const { topic, partitions: offsets } of committed)
     for (const { partition, offset, metadata } of offsets) {
-      const found = byPartition.get(partition);
-      if (!found) continue;
+      const bound = bounds.get(topic)?.find((b) => b.partition === partition);
       // kafkajs commits a negative one when the next record has expired.
-      if (Number(offset) >= 0) found.push({ topic, offset: Number(offset), time: Number(metadata) || 0 });
-      else {
-        const bound = bounds.get(topic)?.find((b) => b.partition === partition);
-        const empty = !bound || bound.low === bound.high;
-        found.push({ topic, offset: Number(bound?.low ?? 0), time: empty ? Number.MAX_SAFE_INTEGER : 0 });
-      }
+      const known = Number(offset) >= 0;
+      const at = known ? Number(offset) : Number(bound?.low ?? 0);
+      const time = known ? Number(metadata) || 0 : 0;
+      byPartition.get(partition)?.push({ topic, offset: at, time, finished: at >= Number(bound?.high ?? 0) });
     }
   return byPartition;
 };

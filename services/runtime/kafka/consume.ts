@@ -79,7 +79,7 @@ export const startConsume = async (
     for (const topic of tenure.paused) resume(tenure, topic);
   };
 
-  /** Reads where the group is, seeks there, and lets the service recall, before any record is handed over. */
+  /** Reads where the group is, and lets the service recall, before any record is handed over. */
   const begin = (partitions: readonly number[], before = async () => {}): Tenure[] => {
     const fresh = partitions.map((partition): Tenure => {
       const tenure = {
@@ -99,12 +99,11 @@ export const startConsume = async (
       for (const tenure of live)
         for (const { topic, offset, time } of committed.get(tenure.partition) ?? [])
           tenure.prefixes.set(topic, new FinishedPrefix(offset, time));
-      await handler.assigned(
-        live.map(({ partition, prefixes }) => ({
-          partition,
-          since: Math.min(Date.now(), ...[...prefixes.values()].map((p) => p.committable.time)),
-        })),
-      );
+      const since = (partition: number) => {
+        const unfinished = (committed.get(partition) ?? []).filter(({ finished }) => !finished);
+        return Math.min(Date.now(), ...unfinished.map(({ time }) => time));
+      };
+      await handler.assigned(live.map(({ partition }) => ({ partition, since: since(partition) })));
     };
     const untilPrepared = async (): Promise<void> => {
       for (;;) {
