@@ -1,5 +1,5 @@
-// More than may be outstanding in a topic partition, for each of the topics that a service reads.
-const CAPACITY = 25_000;
+// Twice what may be outstanding in a topic partition.
+const CAPACITY = 10_000;
 
 /** The last ids added, up to a bound: enough to know a redelivered event: what is handed over and not
  * finished is bounded, and so is how far behind a commit can be. */

@@ -18,7 +18,7 @@ import {
 } from './shared.ts';
 
 const COMMIT_INTERVAL_MS = 1_000;
-const MAX_OUTSTANDING = 10_000;
+const MAX_OUTSTANDING = 5_000;
 const RETRY_MS = 1_000;
 const CLOSE_GRACE_MS = 25_000;
 const COMMIT_GRACE_MS = 5_000;
