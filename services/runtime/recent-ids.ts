@@ -1,5 +1,5 @@
-// Twice what may be outstanding in a topic partition.
-const CAPACITY = 10_000;
+// As many as may be outstanding in a topic partition; up to twice as many are kept.
+const CAPACITY = 5_000;
 
 /** The last ids added, up to a bound: enough to know a redelivered event: what is handed over and not
  * finished is bounded, and so is how far behind a commit can be. */
