@@ -1,0 +1,34 @@
+/** The one call that everything here makes and answers. */
+export const MODEL = 'bench-model';
+/** Its hash is in bench/mesh.yaml. */
+export const KEY = 'sk-parley-bench';
+
+/** What the upstream says, whole or in these pieces. */
+export const ANSWER =
+  'A log keeps every event in the order it came, so whoever reads it later can see what was known, and when.';
+export const STREAMED = ANSWER.split(/(?= )/);
+
+/** A chat of about 300 bytes. */
+export const requestBody = (stream: boolean): string =>
+  JSON.stringify({
+    model: MODEL,
+    messages: [
+      { role: 'system', content: 'You are a terse assistant of a platform team. Answer in one sentence.' },
+      { role: 'user', content: 'Our order service lost a message last night. What would an event log have told us?' },
+    ],
+    temperature: 0.2,
+    max_tokens: 64,
+    ...(stream && { stream: true }),
+  });
+
+/**
+ * What is wrong with an answer, or nothing.
+ * @param text the whole body
+ */
+export const fault = (status: number, text: string, stream: boolean): string | undefined => {
+  if (status !== 200) return `${status}: ${text.slice(0, 200)}`;
+  if (!stream) return text.includes(ANSWER) ? undefined : `another answer: ${text.slice(0, 200)}`;
+  const missing = STREAMED.find((word) => !text.includes(JSON.stringify(word)));
+  if (missing !== undefined) return `a stream without "${missing}": ${text.slice(0, 200)}`;
+  return text.endsWith('data: [DONE]\n\n') ? undefined : `a stream that ends in: ${text.slice(-200)}`;
+};
