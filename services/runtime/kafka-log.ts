@@ -1,12 +1,12 @@
 /** The log port on Kafka, by kafkajs. */
-import { Partitioners, type PartitionMetadata } from 'kafkajs';
 import type { Logger } from 'pino';
-import { type EventType, topicOf, topics } from '../../topics/index.ts';
+import { type EventType, type TopicName, topicOf, topics } from '../../topics/index.ts';
 import { createCodec, type SchemaIds } from './codec.ts';
 import { RuntimeError } from './errors.ts';
 import { createKafka, type KafkaOptions } from './kafka/connection.ts';
 import { startConsume } from './kafka/consume.ts';
 import { createGroupCommit, type Outgoing } from './kafka/group-commit.ts';
+import { partitionOfKey } from './kafka/murmur2.ts';
 import type { KafkaLogContext, OpenConsumer } from './kafka/shared.ts';
 import { startTail } from './kafka/tail.ts';
 import type { Event, Log } from './log.ts';
@@ -22,18 +22,6 @@ export interface KafkaLogOptions extends KafkaOptions {
   logger: Logger;
   metrics?: Metrics;
 }
-
-const murmur = Partitioners.DefaultPartitioner();
-const metadataOf = new Map(
-  Object.values(topics).map(({ partitions }) => [
-    partitions,
-    Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 0 }) as PartitionMetadata),
-  ]),
-);
-
-/** Kafka's own partitioner for a key. */
-const partitionOf = (key: string, partitions: number): number =>
-  murmur({ topic: '', message: { key, value: null }, partitionMetadata: metadataOf.get(partitions) ?? [] });
 
 /** Kafka's own `message.max.bytes`. */
 const DEFAULT_MAX_BYTES = 1_048_588;
@@ -51,10 +39,12 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   const commit = await createGroupCommit(kafka);
   const context: KafkaLogContext = { kafka, admin, codec, logger, prefix };
   const open = new Set<OpenConsumer>();
+  /** Who sees what this process appends to a topic. */
+  const listeners = new Map<TopicName, OpenConsumer[]>();
 
   const outgoing = (event: Event): Outgoing => {
     const topic = topicOf[event.type];
-    const partition = partitionOf(event.key, topics[topic].partitions);
+    const partition = partitionOfKey(event.key, topics[topic].partitions);
     const value = codec.encode(event.type, event.data);
     const headers = headersOf(event);
     const most = topics[topic].maxMessageBytes ?? DEFAULT_MAX_BYTES;
@@ -68,28 +58,32 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
       topic: prefix + topic,
       message: { key: event.key, value, headers, partition },
       landed: (offset) => {
-        const listening = [...open].filter((consumer) => consumer.appended);
-        if (listening.length === 0) return;
+        const listening = listeners.get(topic);
+        if (!listening?.length) return;
         const record = appendedRecord(event, { topic, partition, offset }, value, headers);
-        for (const consumer of listening) consumer.appended?.(record);
+        for (const listener of listening) listener.appended?.(record);
       },
     };
   };
-  const track = <T extends OpenConsumer>(opened: T): T => {
+  const track = <T extends OpenConsumer>(opened: T, names: readonly TopicName[]): T => {
+    const others = (topic: TopicName) => (listeners.get(topic) ?? []).filter((one) => one !== tracked);
     const close = async () => {
+      for (const topic of names) listeners.set(topic, others(topic));
       if (open.delete(tracked)) await opened.close();
     };
     const tracked = { ...opened, close };
     open.add(tracked);
+    if (opened.appended) for (const topic of names) listeners.set(topic, [...others(topic), tracked]);
     return tracked;
   };
 
   return {
     append: async (events, signal) => commit.append(events.map(outgoing), signal),
-    consume: async (group, names, consumer) => track(await startConsume(context, group, names, consumer, metrics)),
-    tail: async (names, see, tailOptions) => track(await startTail(context, names, see, tailOptions)),
+    consume: async (group, names, consumer) =>
+      track(await startConsume(context, group, names, consumer, metrics), names),
+    tail: async (names, see, tailOptions) => track(await startTail(context, names, see, tailOptions), names),
     healthy: () => commit.healthy() && [...open].every((consumer) => consumer.healthy()),
-    partitionOf: (key) => partitionOf(key, HOT_PARTITIONS),
+    partitionOf: (key) => partitionOfKey(key, HOT_PARTITIONS),
     close: async () => {
       await Promise.allSettled([...open].map((consumer) => consumer.close()));
       await commit.close();
