@@ -7,35 +7,15 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { installJars } from '../embedded/install.ts';
 import { findJava } from '../embedded/java.ts';
-import { terminalProgress } from '../embedded/progress.ts';
 import { makeClassArchives } from '../embedded/train.ts';
-import { runLoad, startUpstream } from './children.ts';
-import { measure, type Plan, type Run, settings } from './compare.ts';
-import { conditions } from './conditions.ts';
-import { measureRest, read } from './gauges.ts';
-import { makeDataDirectory, type Parley, startParley } from './parley.ts';
-import { progressLine } from './progress-line.ts';
-import { soak } from './soak.ts';
-import { summarize } from './summary.ts';
-import { render, renderSoak } from './table.ts';
+import { makeDataDirectory } from './parley.ts';
+import { compare, type Options, progress, soakFor, type Undo } from './sessions.ts';
 
-interface Options {
-  rounds: number;
-  duration: number;
-  warmUp: number;
-  concurrency: number[];
-  streamConcurrency: number[];
-  chunkGap: number;
+interface CommandLine extends Options {
   soak: boolean;
-  minutes: number;
-  inFlight: number;
   data?: string;
-  profile?: string;
   out?: string;
 }
-
-const PRIMING = { inFlight: 16, warmUpMs: 500, durationMs: 5_000 };
-const REST_MS = 3_000;
 
 const positive = (text: string): number => {
   const value = Number(text);
@@ -48,112 +28,7 @@ const whole = (text: string): number => {
 };
 const wholes = (text: string): number[] => text.split(',').filter(Boolean).map(whole);
 
-const progress = terminalProgress();
-
-/** What a stopped benchmark must not leave behind, undone in reverse. */
-type Undo = (() => unknown)[];
-
-/** Streams and whole calls, until both paths and Kafka's are compiled; an answer that is wrong ends everything here. */
-const prime = async (parley: Parley, signal: AbortSignal): Promise<void> => {
-  for (const stream of [false, true]) {
-    progress.update(`Warming up with ${stream ? 'streams' : 'whole calls'}`);
-    const { failed, firstFault } = await runLoad({ url: parley.url, key: parley.key, stream, ...PRIMING }, signal);
-    if (failed > 0) throw new Error(`Parley answers wrongly, so there is nothing to measure: ${firstFault}`);
-  }
-};
-
-const start = async (
-  { profile }: Options,
-  directory: string,
-  upstreamUrl: string,
-  undo: Undo,
-  signal: AbortSignal,
-): Promise<Parley> => {
-  progress.update('Starting Parley');
-  const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`] : [];
-  const parley = await startParley({ directory, upstreamUrl, flags }, signal);
-  undo.push(parley.stop);
-  progress.done(`Parley was ready after ${(parley.startMs / 1000).toFixed(1)} s`);
-  return parley;
-};
-
-const compare = async (options: Options, directory: string, undo: Undo, signal: AbortSignal) => {
-  const found = conditions();
-  const upstream = await startUpstream(options.chunkGap);
-  undo.push(upstream.stop);
-  const parley = await start(options, directory, upstream.url, undo, signal);
-  await prime(parley, signal);
-  const atRest = await measureRest(parley.pids, REST_MS, signal);
-  const plan: Plan = {
-    rounds: options.rounds,
-    warmUpMs: options.warmUp * 1000,
-    durationMs: options.duration * 1000,
-    whole: options.concurrency,
-    streams: options.streamConcurrency,
-  };
-  const todo = settings(plan);
-  const began = Date.now();
-  const runs: Run[] = [];
-  for (const setting of todo) {
-    progress.update(progressLine(setting, plan.rounds, runs.length, todo.length, Date.now() - began));
-    const subject = { parley, upstreamUrl: upstream.url, atRest: atRest.parley, signal };
-    runs.push(await measure(setting, plan, subject));
-  }
-  const { parley: mesh, broker, registry } = read(parley.pids);
-  const memory = { parley: mesh.rssBytes, broker: broker.rssBytes, registry: registry.rssBytes };
-  progress.update('Stopping Parley');
-  await parley.stop();
-  // What was measured is not lost with this.
-  const again = await start(options, directory, upstream.url, undo, signal).catch((error: Error) => error);
-  signal.throwIfAborted();
-  const figures = {
-    conditions: found,
-    rounds: plan.rounds,
-    durationMs: plan.durationMs,
-    chunkGapMs: options.chunkGap,
-    rows: summarize(runs),
-    startMs: {
-      first: Math.round(parley.startMs),
-      again: again instanceof Error ? undefined : Math.round(again.startMs),
-    },
-    memory,
-    atRest,
-  };
-  return {
-    document: { ...figures, runs },
-    text: render(figures),
-    faults: [...runs.flatMap(({ load }) => load.firstFault ?? []), ...(again instanceof Error ? [again.message] : [])],
-  };
-};
-
-const soakFor = async (options: Options, directory: string, undo: Undo, signal: AbortSignal) => {
-  const found = conditions();
-  const upstream = await startUpstream(options.chunkGap);
-  undo.push(upstream.stop);
-  const parley = await start(options, directory, upstream.url, undo, signal);
-  await prime(parley, signal);
-  const durationMs = options.minutes * 60_000;
-  const began = performance.now();
-  const say = ({ atMs, parley, broker }: ReturnType<typeof read>) => {
-    const mebibytes = (bytes: number) => Math.round(bytes / 1024 / 1024);
-    const minutes = ((atMs - began) / 60_000).toFixed(1);
-    progress.update(
-      `${minutes} of ${options.minutes} min: Parley ${mebibytes(parley.rssBytes)} MiB and ${parley.handles} open files, broker ${mebibytes(broker.rssBytes)} MiB`,
-    );
-  };
-  const soaked = await soak(parley, { inFlight: options.inFlight, durationMs }, say, signal);
-  const { rss, handles } = soaked.growths.parley;
-  return {
-    document: { conditions: found, minutes: options.minutes, inFlight: options.inFlight, ...soaked },
-    text: renderSoak(options.minutes, soaked.calls, soaked.growths),
-    faults: [
-      ...(soaked.firstFault === undefined ? [] : [`${soaked.failed} calls failed: ${soaked.firstFault}`]),
-      ...(rss.grew || handles.grew ? ['Parley grows'] : []),
-    ],
-  };
-};
-
-const bench = async (options: Options): Promise<void> => {
+const bench = async (options: CommandLine): Promise<void> => {
   const stopping = new AbortController();
   const { signal } = stopping;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

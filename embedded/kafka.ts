@@ -102,5 +102,8 @@ function classPath(dir: string): string {
     .join(delimiter);
 }
 
-/** Kafka's form of a UUID: 22 characters of URL-safe base64. */
-const clusterId = () => Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+/** Kafka's form of a UUID, 22 characters of URL-safe base64; not one that its tool would take for an option. */
+export const clusterId = (): string => {
+  const id = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  return id.startsWith('-') ? clusterId() : id;
+};
