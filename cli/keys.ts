@@ -20,7 +20,7 @@ The key is shown this once and kept nowhere: only its hash is in mesh.yaml. The 
 standard error.
 
 Example:
-  parley keys create support-bot-1 --agent support-bot --person jane@example.com`,
+  parley keys create support-bot-1 --agent support-bot --person owner@example.com`,
   )
   .action((id: string, options: Options) => {
     const { key, entry } = createKey({ id, ...options });

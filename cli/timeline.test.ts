@@ -7,7 +7,7 @@ import { inOrder, Timeline, tell } from './timeline.ts';
 process.env.TZ = 'UTC';
 const BEGUN = Date.parse('2026-11-21T15:06:33.120Z');
 
-const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'jane@acme.example', credential: 'key-1' };
+const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead@acme.example', credential: 'key-1' };
 const resource = { type: 'model', id: 'small' };
 const attribution = { subject, action: 'model.chat', resource };
 const target = (connection: string) => ({ id: `${connection}/small`, connection, name: 'small' });
@@ -141,7 +141,7 @@ test('a timeline tells who asked what, why it was permitted, who served it, what
   const timeline = new Timeline();
   const lines = [...tell([...servedAtTheSecondAttempt(), ...denied()], timeline), ...timeline.summary()];
   expect(lines.join('\n')).toBe(`
-#1  15:06:33.120  model.chat small, asked by bot for jane@acme.example (support, acme; key-1)
+#1  15:06:33.120  model.chat small, asked by bot for lead@acme.example (support, acme; key-1)
        +0 ms  received        openai.chat, to be streamed, 1 message, user: “What is the capital of France?” (73 B)
        +3 ms  permitted       permitted by support-may-chat, under configuration v1
        +6 ms  dispatched      attempt 1 at openai/small: weight 3 of 4
@@ -151,7 +151,7 @@ test('a timeline tells who asked what, why it was permitted, who served it, what
      +2.31 s  completed       200 from azure/small, first byte after 250 ms, 2 chunks, “Paris.” (65 B)
      +2.31 s  used            12 input_tokens, 3 output_tokens, 0.000123 USD by the prices of v1
 
-#2  15:07:33.120  model.chat small, asked by bot for jane@acme.example (support, acme; key-1)
+#2  15:07:33.120  model.chat small, asked by bot for lead@acme.example (support, acme; key-1)
        +0 ms  received        openai.chat, to be streamed, 1 message, user: “What is the capital of France?” (73 B)
        +2 ms  denied          POLICY: no policy permits it, under configuration v1
 

@@ -103,7 +103,7 @@ export class Timeline {
   }
 }
 
-/** `#2  15:06:33.120  model.chat small, asked by bot for jane (support, acme; key-1)` */
+/** `#2  15:06:33.120  model.chat small, asked by bot for lead (support, acme; key-1)` */
 const headline = (event: AnyRecorded, { number, since }: RequestSoFar): string => {
   const start = `#${number}  ${clock(since)}`;
   try {

@@ -4,7 +4,7 @@ import { usageTable } from './usage.ts';
 import { type Attribute, UsageSums } from './usage-sums.ts';
 
 const usage = (unit: string, model: string, more: Partial<UsageRecorded> = {}): UsageRecorded => ({
-  subject: { tenant: 'acme', unit, agent: `${unit}-bot`, person: 'jane', credential: 'k' },
+  subject: { tenant: 'acme', unit, agent: `${unit}-bot`, person: 'lead', credential: 'k' },
   action: 'model.chat',
   resource: { type: 'model', id: model },
   target: { id: `openai/${model}`, connection: 'openai', name: model },
@@ -67,7 +67,7 @@ test('sums by model leave out what is none', () => {
 
 test.each([
   ['agent', ['research-bot', 'support-bot']],
-  ['person', ['jane']],
+  ['person', ['lead']],
   ['tenant', ['acme']],
 ] as const)('sums by %s', (by, names) => {
   expect(sum(by).map(({ name }) => name)).toEqual(names);

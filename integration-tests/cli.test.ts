@@ -159,7 +159,7 @@ describe('parley', () => {
     await log.append(served(conversation));
     await until(() => running.out.includes('ResponseCompleted'));
     expect(running.out).toMatch(
-      /bot for jane@acme.example {2}model.chat small {2}10 input_tokens, 3 output_tokens {2}200 from openai/,
+      /bot for lead@acme.example {2}model.chat small {2}10 input_tokens, 3 output_tokens {2}200 from openai/,
     );
     expect(running.out).not.toContain('RequestPermitted');
     running.child.kill('SIGINT');
@@ -256,11 +256,11 @@ describe('parley', () => {
       '--agent',
       'bot',
       '--person',
-      'jane@acme.example',
+      'lead@acme.example',
     ]);
     expect(code).toBe(0);
     expect(out).toMatch(/^sk-parley-[\w-]{43}\n$/);
-    expect(err).toMatch(/ {2}bot-1:\n {4}hash: sha256:[0-9a-f]{64}\n {4}agent: bot\n {4}person: jane@acme.example/);
+    expect(err).toMatch(/ {2}bot-1:\n {4}hash: sha256:[0-9a-f]{64}\n {4}agent: bot\n {4}person: lead@acme.example/);
     expect(err).not.toContain(out.trim());
   });
 

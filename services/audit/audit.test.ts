@@ -95,7 +95,7 @@ test('an entry for every event but chunks: who, what, with what outcome, why and
     reason: 'permitted by all',
     configurationVersion: 'v1',
   });
-  expect({ ...byOutcome.permitted!.subject }).toMatchObject({ person: 'jane@acme.example', unit: 'support' });
+  expect({ ...byOutcome.permitted!.subject }).toMatchObject({ person: 'lead@acme.example', unit: 'support' });
   expect(byOutcome.dispatched!.reason).toBe('openai/small: the only target');
 });
 

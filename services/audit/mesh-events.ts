@@ -4,7 +4,7 @@ import type { EventData, EventType } from '../../topics/index.ts';
 import { newId } from '../runtime/event.ts';
 import type { Event } from '../runtime/log.ts';
 
-const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'jane@acme.example', credential: 'key-1' };
+const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead@acme.example', credential: 'key-1' };
 const resource = { type: 'model', id: 'small' };
 const target = { id: 'openai/small', connection: 'openai', name: 'small' };
 const decision = { configurationVersion: 'v1', policies: ['all'], reason: 'permitted by all' };

@@ -352,10 +352,10 @@ describe('too many requests in flight', () => {
     const third = await post(chat);
     expect(third.status).toBe(429);
     expect(third.headers.get('retry-after')).toBe('1');
-    const bob = { authorization: `Bearer ${OTHER_KEY}` };
-    held.push(post(chat, bob));
+    const other = { authorization: `Bearer ${OTHER_KEY}` };
+    held.push(post(chat, other));
     await world.until('mesh.requests', 'RequestReceived', 3);
-    const fifth = await post(chat, bob);
+    const fifth = await post(chat, other);
     expect(fifth.status).toBe(503);
     expect(fifth.headers.get('retry-after')).toBe('1');
     release();

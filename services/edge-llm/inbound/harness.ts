@@ -15,8 +15,8 @@ import type { ServiceContext } from '../../runtime/service.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { defaultTimes, type InboundTimes, startInbound } from './inbound.ts';
 
-export const KEY = 'sk-parley-alice';
-export const OTHER_KEY = 'sk-parley-bob';
+export const KEY = 'sk-parley-first';
+export const OTHER_KEY = 'sk-parley-other';
 
 const credentialOf = (id: string, key: string, tenant: string) => ({
   id,
@@ -29,8 +29,8 @@ const credentialOf = (id: string, key: string, tenant: string) => ({
 export const configurationOf = (limits: Partial<Configuration['limits']> = {}): Configuration => ({
   version: 'test',
   credentials: [
-    credentialOf('alice', KEY, 'acme'),
-    credentialOf('bob', OTHER_KEY, 'globex'),
+    credentialOf('first', KEY, 'acme'),
+    credentialOf('other', OTHER_KEY, 'globex'),
     { ...credentialOf('revoked', 'sk-revoked', 'acme'), revoked: true },
     { ...credentialOf('expired', 'sk-expired', 'acme'), expiresAt: '2020-01-01T00:00:00Z' },
   ],

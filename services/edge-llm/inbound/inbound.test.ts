@@ -41,9 +41,9 @@ describe('a call', () => {
       subject: {
         tenant: 'acme',
         unit: 'research',
-        agent: 'agent-alice',
-        person: 'alice@example.com',
-        credential: 'alice',
+        agent: 'agent-first',
+        person: 'first@example.com',
+        credential: 'first',
       },
       action: 'model.chat',
       resource: { type: 'model', id: 'small' },
@@ -90,7 +90,7 @@ describe('a call', () => {
     await (await post({ ...chat, messages: [{ role: 'user', content: 'secret question' }] })).text();
     const lines = edge.logged.filter((line) => line.msg === 'call');
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatchObject({ credential: 'alice', protocol: 'openai.chat', model: 'small', status: 200 });
+    expect(lines[0]).toMatchObject({ credential: 'first', protocol: 'openai.chat', model: 'small', status: 200 });
     expect(JSON.stringify(edge.logged)).not.toMatch(/secret|sk-parley/);
     const metrics = await edge.metrics.registry.metrics();
     expect(metrics).toContain('parley_requests_total{protocol="openai.chat",status="200"} 1');
