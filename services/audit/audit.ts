@@ -9,12 +9,10 @@ import { type AuditedType, auditedTypes, summaryOf } from './summary.ts';
 export type AuditState = Map<number, Branches<Link>>;
 
 /** sha256 of an event's value as recorded, hexadecimal. */
-export const digestOf = (value: Buffer): string => hash('sha256', value);
+const digestOf = (value: Buffer): string => hash('sha256', value);
 
-const evidenceOf = (event: AnyRecorded<AuditedType>): Evidence => ({
-  topic: event.topic,
-  partition: event.partition,
-  offset: event.offset,
+/** What an entry says of its event wherever the event is: by this the two are compared later. */
+export const factsOf = (event: AnyRecorded) => ({
   digest: digestOf(event.value),
   eventId: event.id,
   eventType: event.type,
@@ -22,6 +20,13 @@ const evidenceOf = (event: AnyRecorded<AuditedType>): Evidence => ({
   eventTime: event.time,
   contextId: event.key,
   correlationId: event.correlationId,
+});
+
+const evidenceOf = (event: AnyRecorded<AuditedType>): Evidence => ({
+  topic: event.topic,
+  partition: event.partition,
+  offset: event.offset,
+  ...factsOf(event),
   ...summaryOf(event),
 });
 

@@ -6,7 +6,7 @@ import { durationMs } from '../runtime/governance/desired.ts';
 import type { AnyRecorded } from '../runtime/log.ts';
 import { RecentIds } from '../runtime/recent-ids.ts';
 import { hasEnvelope } from '../runtime/recorded.ts';
-import { digestOf } from './audit.ts';
+import { factsOf } from './audit.ts';
 import { auditedTypes } from './summary.ts';
 
 type Identity = Pick<
@@ -22,16 +22,7 @@ export const fingerprintOf = (e: Identity): string =>
     'binary',
   );
 
-const fingerprintOfEvent = (event: AnyRecorded): string =>
-  fingerprintOf({
-    digest: digestOf(event.value),
-    eventId: event.id,
-    eventType: event.type,
-    eventSource: event.source,
-    eventTime: event.time,
-    contextId: event.key,
-    correlationId: event.correlationId,
-  });
+const fingerprintOfEvent = (event: AnyRecorded): string => fingerprintOf(factsOf(event));
 
 /** Stands for any event: of an entry that was altered, what it says is not known. */
 export const ANY = '';

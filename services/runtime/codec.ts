@@ -36,7 +36,7 @@ export const createCodec = async (ids: SchemaIds, writes: readonly EventType[]):
   for (const type of writes) idOf.set(type, await ids.idOf(type, wholeSchema(type)));
   const writers = new Map<number, avro.Type | 'none'>();
   const askedAt = new Map<number, number>();
-  const resolvers = new Map<string, avro.Type | { resolver: unknown }>();
+  const resolvers = new Map<string, { resolver: unknown }>();
   let scratch = Buffer.allocUnsafe(64 * 1024);
 
   const resolverOf = (type: EventType, reader: avro.Type, id: number) => {

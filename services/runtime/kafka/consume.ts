@@ -111,7 +111,7 @@ export const startConsume = async (
           return await prepare();
         } catch (error) {
           logger.warn({ err: error, groupId }, 'an assignment could not be prepared, trying again');
-          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+          await sleep(RETRY_MS);
           if (fresh.every((tenure) => tenure.over)) return;
         }
       }
