@@ -154,7 +154,8 @@ const callUpstream = async (
   const { context, dispatchers } = performing;
   const { request, target } = dispatch.data;
   const dispatcher = dispatchers.of(ready.connection);
-  for await (const performed of perform({ request, target, ...ready, signal, dispatcher, now: context.now })) {
+  const caller = { request, target, ...ready, dispatchId: dispatch.id };
+  for await (const performed of perform({ ...caller, signal, dispatcher, now: context.now })) {
     if (performed.kind === 'chunk') await writer.write(performed.payload);
     else if (performed.kind === 'completed' && performed.message.length > MAX_MESSAGE_BYTES)
       return failedOf('RESPONSE_TOO_LARGE', 'The answer is larger than the log can hold.');

@@ -28,15 +28,19 @@ export interface Caller {
   secret: string | null;
   /** The connection's own headers, resolved. */
   headers: Readonly<Record<string, string>>;
+  /** The id of the dispatch: one for each attempt, and the same when the attempt is made again. */
+  dispatchId: string;
 }
 
-const headersOf = ({ request, secret, headers }: Caller): Record<string, string> => ({
+const headersOf = ({ request, secret, headers, dispatchId }: Caller): Record<string, string> => ({
   'content-type': 'application/json',
   accept: 'application/json',
   'accept-encoding': 'identity',
   'user-agent': 'parley',
   ...travellingHeaders(request.headers),
   ...headers,
+  // The header by which OpenAI logs a client's own id: what ties the upstream's access log to this one.
+  'x-client-request-id': dispatchId,
   ...(secret === null ? {} : { authorization: `Bearer ${secret}` }),
 });
 

@@ -35,6 +35,7 @@ const clientOf = async (answer: Answer) => {
       headers: {},
       signal: new AbortController().signal,
       dispatcher,
+      dispatchId: 'dispatch-1',
       now: Date.now,
     };
     let begun = false;
@@ -389,6 +390,7 @@ describe('a target that speaks responses itself', () => {
       headers: {},
       signal: new AbortController().signal,
       dispatcher,
+      dispatchId: 'dispatch-1',
       now: Date.now,
     }))
       all.push(p);
@@ -423,6 +425,7 @@ describe('a target that speaks responses itself', () => {
       headers: {},
       signal: new AbortController().signal,
       dispatcher,
+      dispatchId: 'dispatch-1',
       now: Date.now,
     }))
       all.push(p);

@@ -80,6 +80,7 @@ test('whatever an upstream sends, a call ends exactly once, and nothing follows 
         headers: {},
         signal: new AbortController().signal,
         dispatcher,
+        dispatchId: 'dispatch-1',
         now: Date.now,
       })) {
         kinds.push(performed.kind);

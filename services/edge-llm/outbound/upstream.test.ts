@@ -33,6 +33,7 @@ const callTo = (url: string, call: Partial<Call> = {}): Call => {
     headers: {},
     signal: new AbortController().signal,
     dispatcher,
+    dispatchId: 'dispatch-1',
     now: Date.now,
     ...call,
   };
@@ -111,6 +112,13 @@ describe('what goes out', () => {
     await endOf(callTo('', { connection: connectionTo(`${upstream.url}/?api-version=2`) }));
     expect(upstream.received[0]?.url).toBe('/v1/chat/completions?api-version=2');
   });
+});
+
+test('the upstream is told the id of the dispatch, whatever else the connection and the client say', async () => {
+  const named = { 'x-client-request-id': 'another' };
+  const { call, upstream } = await against((_, response) => json(response, completion('hi')), { headers: named });
+  await endOf({ ...call, request: { ...call.request, headers: named } });
+  expect(upstream.received[0]?.headers['x-client-request-id']).toBe('dispatch-1');
 });
 
 describe('what comes back', () => {
