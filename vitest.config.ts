@@ -6,7 +6,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{schemas,topics,services,cli,scripts,examples,embedded,bench,invariants,simulation,chaos,fuzz}/**/*.test.ts'],
+          include: [
+            '{schemas,topics,services,cli,scripts,examples,embedded,bench,invariants,simulation,chaos,fuzz}/**/*.test.ts',
+          ],
           exclude: ['**/*.integration.test.ts'],
           testTimeout: 20_000,
         },
