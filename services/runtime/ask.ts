@@ -7,9 +7,15 @@ type Listener = (record: AnyRecorded) => void;
 export interface Asker<T extends EventType> {
   /**
    * Appends `events`, then yields each event of the asker's types with this correlation id until the caller stops.
+   * @param appended told the events' offsets, once they are durable.
    * @throws what `Log.append` throws; the signal's reason once it is aborted.
    */
-  ask(events: readonly Event[], correlationId: string, signal: AbortSignal): AsyncGenerator<AnyRecorded<T>>;
+  ask(
+    events: readonly Event[],
+    correlationId: string,
+    signal: AbortSignal,
+    appended?: (offsets: readonly number[]) => void,
+  ): AsyncGenerator<AnyRecorded<T>>;
   /** Yields as `ask` does, of a request that was made before. */
   listen(correlationId: string, signal: AbortSignal): AsyncGenerator<AnyRecorded<T>>;
   close(): Promise<void>;
@@ -66,7 +72,11 @@ export const startAsker = async <T extends EventType>(
   }
 
   return {
-    ask: (events, correlationId, signal) => hear(correlationId, signal, () => log.append(events, signal)),
+    ask: (events, correlationId, signal, appended) =>
+      hear(correlationId, signal, async () => {
+        const offsets = await log.append(events, signal);
+        appended?.(offsets);
+      }),
     listen: (correlationId, signal) => hear(correlationId, signal, async () => {}),
     close: async () => {
       await Promise.all(tails.map((tail) => tail.close()));

@@ -20,6 +20,8 @@ export interface Codec {
   encode<T extends EventType>(type: T, data: EventData[T]): Buffer;
   /** @throws RuntimeError PARLEY_UNDECODABLE */
   decode<T extends EventType>(type: T, value: Buffer): EventData[T];
+  /** Whether the writer schema of a value is known, or there is none to know. */
+  knows(value: Buffer | null): boolean;
   /** Asks for the writer schemas of these values, where they are not known yet. Decoding needs no waiting after that. */
   learn(values: Iterable<Buffer | null>): Promise<void>;
 }
@@ -50,6 +52,13 @@ export const createCodec = async (ids: SchemaIds, writes: readonly EventType[]):
     return made;
   };
 
+  const knows = (value: Buffer | null): boolean => {
+    if (!value || value.length < FRAME || value[0] !== 0) return true;
+    const id = value.readUInt32BE(1);
+    const known = writers.get(id);
+    return known !== undefined && (known !== 'none' || Date.now() - (askedAt.get(id) ?? 0) < UNKNOWN_MS);
+  };
+
   return {
     encode: (type, data) => {
       const avroType = types.get(type);
@@ -77,12 +86,11 @@ export const createCodec = async (ids: SchemaIds, writes: readonly EventType[]):
         throw new RuntimeError('PARLEY_UNDECODABLE', `not a ${type}: ${(error as Error).message}`, error);
       }
     },
+    knows,
     learn: async (values) => {
       for (const value of values) {
-        if (!value || value.length < FRAME || value[0] !== 0) continue;
+        if (!value || knows(value)) continue;
         const id = value.readUInt32BE(1);
-        const known = writers.get(id);
-        if (known && (known !== 'none' || Date.now() - (askedAt.get(id) ?? 0) < UNKNOWN_MS)) continue;
         const schema = await ids.schemaOf(id);
         askedAt.set(id, Date.now());
         writers.set(id, schema ? typeOrNone(schema) : 'none');

@@ -5,8 +5,10 @@ import { createCodec, type SchemaIds } from './codec.ts';
 import { RuntimeError } from './errors.ts';
 import { createKafka, type KafkaOptions } from './kafka/connection.ts';
 import { startConsume } from './kafka/consume.ts';
+import { createFetcher } from './kafka/fetcher.ts';
 import { createGroupCommit, type Outgoing } from './kafka/group-commit.ts';
 import { partitionOfKey } from './kafka/murmur2.ts';
+import { createRecordReader } from './kafka/read-record.ts';
 import type { KafkaLogContext, OpenConsumer } from './kafka/shared.ts';
 import { startTail } from './kafka/tail.ts';
 import type { Event, Log } from './log.ts';
@@ -37,12 +39,14 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   const admin = kafka.admin();
   await admin.connect();
   const commit = await createGroupCommit(kafka);
-  const context: KafkaLogContext = { kafka, admin, codec, logger, prefix };
+  const fetcher = createFetcher(kafka, codec, logger);
+  const context: KafkaLogContext = { kafka, admin, codec, fetcher, logger, prefix };
+  const reader = createRecordReader(context);
   const open = new Set<OpenConsumer>();
   /** Who sees what this process appends to a topic. */
   const listeners = new Map<TopicName, OpenConsumer[]>();
 
-  const outgoing = (event: Event): Outgoing => {
+  const outgoing = (event: Event, durable: (offset: number) => void): Outgoing => {
     const topic = topicOf[event.type];
     const partition = partitionOfKey(event.key, topics[topic].partitions);
     const value = codec.encode(event.type, event.data);
@@ -58,10 +62,11 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
       topic: prefix + topic,
       message: { key: event.key, value, headers, partition },
       landed: (offset) => {
+        durable(offset);
         const listening = listeners.get(topic);
         if (!listening?.length) return;
         const record = appendedRecord(event, { topic, partition, offset }, value, headers);
-        for (const listener of listening) listener.appended?.(record);
+        for (const listener of listening) listener.appended(record);
       },
     };
   };
@@ -73,20 +78,31 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
     };
     const tracked = { ...opened, close };
     open.add(tracked);
-    if (opened.appended) for (const topic of names) listeners.set(topic, [...others(topic), tracked]);
+    for (const topic of names) listeners.set(topic, [...others(topic), tracked]);
     return tracked;
   };
 
   return {
-    append: async (events, signal) => commit.append(events.map(outgoing), signal),
+    append: async (events, signal) => {
+      const offsets = events.map(() => -1);
+      const durableAt = (i: number) => (offset: number) => {
+        offsets[i] = offset;
+      };
+      const records = events.map((event, i) => outgoing(event, durableAt(i)));
+      await commit.append(records, signal);
+      return offsets;
+    },
     consume: async (group, names, consumer) =>
       track(await startConsume(context, group, names, consumer, metrics), names),
     tail: async (names, see, tailOptions) => track(await startTail(context, names, see, tailOptions), names),
-    healthy: () => commit.healthy() && [...open].every((consumer) => consumer.healthy()),
+    read: reader.read,
+    healthy: () => commit.healthy() && fetcher.healthy() && [...open].every((consumer) => consumer.healthy()),
     partitionOf: (key) => partitionOfKey(key, HOT_PARTITIONS),
     close: async () => {
       await Promise.allSettled([...open].map((consumer) => consumer.close()));
+      await fetcher.close();
       await commit.close();
+      await reader.close();
       await admin.disconnect();
     },
   };

@@ -29,6 +29,12 @@ const cancel = (key: string, id = newId()): Event<'CancelRequested'> => ({
   data: { reason: 'CLIENT_GONE' },
 });
 
+const failedAuthentication = (key: string, id: string): Event<'AuthenticationFailed'> => ({
+  ...cancel(key, id),
+  type: 'AuthenticationFailed',
+  data: { protocol: 'openai.chat', reason: 'unknown', credential: 'none', count: 1 },
+});
+
 const topic = 'mesh.cancellations' as const;
 
 interface Seen {
@@ -279,6 +285,38 @@ export const logBehaviour = (name: string, make: () => Promise<LogUnderTest>): v
       resolve();
       await log.append([cancel(slow, 'last')]);
       await until(() => seen.records.some((r) => r.id === 'last'), 'the rest');
+    });
+
+    test('an append says where its events are, and each can be read from there', async () => {
+      const open = await cluster();
+      const log = await open();
+      const byTopic: Event[] = [
+        cancel('a', 'one'),
+        failedAuthentication('a', 'two'),
+        cancel('a', 'three'),
+        cancel('b'),
+      ];
+      const first = await log.append(byTopic);
+      const second = await log.append([cancel('a', 'four')]);
+      expect(second[0]).toBe(first[2]! + 1);
+      const reader = await open();
+      const topics = [topic, 'mesh.requests', topic, topic] as const;
+      const read = await Promise.all(
+        byTopic.map(({ key }, i) => reader.read(topics[i]!, reader.partitionOf(key), first[i]!)),
+      );
+      expect(read.map((record) => record && { ...record.data })).toEqual(byTopic.map(({ data }) => data));
+      expect(read.map((record) => [record?.id, record?.topic, record?.partition, record?.offset])).toEqual(
+        byTopic.map(({ id, key }, i) => [id, topics[i], log.partitionOf(key), first[i]]),
+      );
+      expect((await reader.read(topic, reader.partitionOf('a'), second[0]!))?.id).toBe('four');
+    });
+
+    test('where there is no record, none is read', async () => {
+      const log = await (await cluster())();
+      const [last] = await log.append([cancel('a')]);
+      expect(await log.read(topic, log.partitionOf('a'), last! + 1)).toBeUndefined();
+      expect(await log.read(topic, log.partitionOf('a'), last! + 1_000)).toBeUndefined();
+      expect((await log.read(topic, log.partitionOf('a'), last!))?.offset).toBe(last);
     });
 
     test('an append that was taken back before it was sent throws', async () => {

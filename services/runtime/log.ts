@@ -46,7 +46,7 @@ export interface Recorded<T extends EventType = EventType> extends Event<T>, Pos
 export type AnyRecorded<T extends EventType = EventType> = { [K in T]: Recorded<K> }[T];
 
 export interface Consumer {
-  /** For how long records may be held back so that many are fetched at once, milliseconds; default: not at all. */
+  /** For how long records may be held back so that many are handed over at once, milliseconds; default: not at all. */
   patienceMs?: number | undefined;
   /** Which event types are handed over; others are passed by. Records without a readable envelope always are handed over. */
   types: readonly EventType[];
@@ -68,15 +68,22 @@ export interface AssignedPartition {
   since: number;
 }
 
+/** A place in a consumer group. */
+export interface Consuming {
+  /**
+   * Whether this partition is this instance's and can be no other's just now. False while the group is being shared out anew,
+   * and once a process that was frozen may have been given up.
+   */
+  owns(partition: number): boolean;
+  close(): Promise<void>;
+}
+
 export interface TailOptions {
   /** end: what comes from now on. A number: from that time on, milliseconds since the epoch. */
   from: 'beginning' | 'end' | { time: number; atLeastLast?: number };
   /** Only these partitions; default all. */
   partitions?: readonly number[];
-  /**
-   * For how long records may be held back so that many are fetched at once, milliseconds; default: not at all. What this
-   * process appends itself is seen at once all the same.
-   */
+  /** For how long records may be held back so that many are seen at once, milliseconds; default: not at all. */
   patienceMs?: number;
   /** Only these types; default all. */
   types?: readonly EventType[];
@@ -92,16 +99,22 @@ export interface Tail {
 
 export interface Log {
   /**
-   * Resolves when every event is durable (acks=all). Events of one call and of successive calls keep their order.
+   * Resolves when every event is durable (acks=all), with the offset of each on its topic and partition. Events of one
+   * call and of successive calls keep their order.
    * `signal` takes back what has not been sent yet.
    * @throws RuntimeError PARLEY_LOG_UNAVAILABLE when that could not be confirmed in time, PARLEY_TOO_LARGE when an event is
    * larger than its topic takes.
    */
-  append(events: readonly Event[], signal?: AbortSignal): Promise<void>;
+  append(events: readonly Event[], signal?: AbortSignal): Promise<readonly number[]>;
   /** Shares the partitions of the topics among the instances of a group; one instance owns a partition number of them all. */
-  consume(group: string, topics: readonly TopicName[], consumer: Consumer): Promise<{ close(): Promise<void> }>;
+  consume(group: string, topics: readonly TopicName[], consumer: Consumer): Promise<Consuming>;
   /** Hands every record to every instance. Resolves once it listens: what is appended after that is seen. */
   tail(topics: readonly TopicName[], see: (record: AnyRecorded) => void, options: TailOptions): Promise<Tail>;
+  /**
+   * One record; undefined where there is none, or no longer.
+   * @throws RuntimeError PARLEY_LOG_UNAVAILABLE when that could not be said in a few seconds.
+   */
+  read(topic: TopicName, partition: number, offset: number): Promise<AnyRecorded | undefined>;
   /** Whether the log can be reached, as far as is known: the last append went through and what is read is being fetched. */
   healthy(): boolean;
   /** The partition of a key on hot topics. */

@@ -35,7 +35,7 @@ export const createMemoryLog = async (cluster = new MemoryCluster()): Promise<Me
   const tails = new Set<() => void>();
   const partitionOf = (key: string, count = 12) => hashOf(key) % count;
 
-  const store = (event: Event): void => {
+  const store = (event: Event): number => {
     const topic = topicOf[event.type];
     const value = codec.encode(event.type, event.data as never);
     const headers = Object.fromEntries(Object.entries(headersOf(event)).map(([k, v]) => [k, Buffer.from(v)]));
@@ -43,14 +43,16 @@ export const createMemoryLog = async (cluster = new MemoryCluster()): Promise<Me
     const records = cluster.records(topic, partition);
     const record = { topic, partition, offset: records.length, key: Buffer.from(event.key), value, headers };
     records.push({ ...record, time: Date.now() });
+    return record.offset;
   };
 
   const log: MemoryLog = {
     append: async (events, signal) => {
       signal?.throwIfAborted();
       if (cluster.unavailable) throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be reached');
-      for (const event of events) store(event);
+      const offsets = events.map(store);
       cluster.wake();
+      return offsets;
     },
     consume: async (groupId, names, consumer) => {
       const group = cluster.group(groupId);
@@ -66,9 +68,14 @@ export const createMemoryLog = async (cluster = new MemoryCluster()): Promise<Me
       };
       memberships.push({ member, leave });
       await share(group, all);
-      return { close: () => leave(false) };
+      return { owns: (partition) => member.owns(partition), close: () => leave(false) };
     },
     tail: async (names, see, options) => startTail(cluster, names, see, options, read, tails),
+    read: async (topic, partition, offset) => {
+      if (cluster.unavailable) throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be reached');
+      const stored = cluster.records(topic, partition).find((record) => record.offset === offset);
+      return stored && read(stored);
+    },
     healthy: () => !cluster.unavailable,
     partitionOf: (key) => partitionOf(key),
     close: async () => {

@@ -11,7 +11,7 @@ export const APPEND_MS = 5_000;
  */
 export const withBoundedAppend = (log: Log, ms = APPEND_MS): Log => ({
   append: (events, signal) =>
-    new Promise<void>((resolve, reject) => {
+    new Promise<readonly number[]>((resolve, reject) => {
       const bound = new AbortController();
       const give = (error: unknown) => {
         bound.abort(error);
@@ -32,6 +32,7 @@ export const withBoundedAppend = (log: Log, ms = APPEND_MS): Log => ({
     }),
   consume: (...given) => log.consume(...given),
   tail: (...given) => log.tail(...given),
+  read: (...given) => log.read(...given),
   healthy: () => log.healthy(),
   partitionOf: (key) => log.partitionOf(key),
   close: () => log.close(),

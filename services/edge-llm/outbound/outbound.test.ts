@@ -123,10 +123,11 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
       await log.append([event]);
       return event;
     },
-    state: (cause, type, said, index = 'x') =>
-      log.append([
+    state: async (cause, type, said, index = 'x') => {
+      await log.append([
         { ...cause, id: derivedId(cause.id, index), type, source: 'edge-llm', causationId: cause.id, data: said },
-      ]),
+      ]);
+    },
     until: async (type, count = 1) => {
       for (let i = 0; i < 1_000; i++) {
         if (of(type).length >= count) return of(type);

@@ -70,7 +70,8 @@ export const startOutbound = async (
   const persist = async (events: readonly Event[]): Promise<void> => {
     for (let wait = times.retryMs; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       try {
-        return await log.append(events);
+        await log.append(events);
+        return;
       } catch (error) {
         if (halted.signal.aborted || !isLogUnavailable(error)) throw error;
         logger.warn({ err: error, waitMs: wait }, 'an outcome could not be recorded, trying again');

@@ -33,6 +33,10 @@ export class Member {
     this.#unwatch = cluster.watch(() => void this.#pump());
   }
 
+  owns(partition: number): boolean {
+    return this.#owned.includes(partition);
+  }
+
   async own(partitions: number[]): Promise<void> {
     this.#epoch += 1;
     if (this.#owned.length > 0) this.#consumer.revoked(this.#owned);

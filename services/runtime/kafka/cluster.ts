@@ -1,0 +1,47 @@
+/**
+ * What kafkajs reads with inside, and offers to the consumers of a group only, one fetch at a time for each: brokers that
+ * answer a fetch of any partitions. The version of kafkajs is pinned, and `fetcher.ts` and `read-record.ts` stand on this.
+ */
+import type { Kafka, KafkaMessage } from 'kafkajs';
+
+export type FetchedMessage = KafkaMessage & { isControlRecord?: boolean };
+
+export interface FetchedPartition {
+  partition: number;
+  /** The offset after the last record that is replicated. */
+  highWatermark: string;
+  messages: FetchedMessage[];
+}
+
+export interface FetchRequest {
+  replicaId: -1;
+  /** 0: read uncommitted. The mesh has no transactions. */
+  isolationLevel: 0;
+  maxWaitTime: number;
+  minBytes: number;
+  maxBytes?: number;
+  topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[];
+}
+
+export interface Broker {
+  fetch(request: FetchRequest): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>;
+}
+
+/** Knows who leads which partition, and has a connection of its own to each broker. */
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  /** @throws when one of the topics does not exist. */
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findBroker(node: { nodeId: string }): Promise<Broker>;
+}
+
+export const clusterOf = (kafka: Kafka): Cluster => {
+  const named = (symbol: symbol) => symbol.description === 'private:Kafka:createCluster';
+  const create = Object.getOwnPropertySymbols(kafka).find(named);
+  if (!create) throw new Error('this version of kafkajs is not known');
+  return (kafka as unknown as Record<symbol, (options: object) => Cluster>)[create]!({ allowAutoTopicCreation: false });
+};

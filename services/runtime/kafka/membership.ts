@@ -1,0 +1,125 @@
+import type { Consumer } from 'kafkajs';
+import { copartition } from './copartition.ts';
+import type { KafkaLogContext } from './shared.ts';
+
+export interface Membership {
+  /** Whether no other member can own what this one was assigned. */
+  isValid(): boolean;
+  /** @throws when the group no longer counts this member in. */
+  commit(offsets: { topic: string; partition: number; offset: string; metadata: string }[]): Promise<void>;
+  /** Whether the group's coordinator answers. */
+  healthy(): boolean;
+  leave(): Promise<void>;
+}
+
+export interface Member {
+  /** What it owns, so that it is given the same again. */
+  owned(): number[];
+  /** The group is about to be shared out anew: nothing more of what it owns may be begun until `assigned`. */
+  rebalancing(): void;
+  /** @param continued whether nobody else can have owned meanwhile what it owned before. */
+  assigned(partitions: readonly number[], continued: boolean): void;
+  /** The membership is valid again. */
+  confirmed(): void;
+}
+
+const SESSION_MS = 10_000;
+const SILENCE_MS = 10_000;
+const RETRY_MS = 1_000;
+
+const settings = {
+  sessionTimeout: SESSION_MS,
+  rebalanceTimeout: 20_000,
+  heartbeatInterval: 2_000,
+  /** How often kafkajs looks whether a heartbeat is due, as all its partitions are paused. */
+  maxWaitTimeInMs: 500,
+  allowAutoTopicCreation: false,
+  retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 1_000_000 },
+} as const;
+
+interface Answered {
+  payload: { apiName: string; sentAt: number };
+}
+
+/**
+ * A member of a consumer group that owns partitions and fetches nothing: the process's one fetcher reads for all groups.
+ * A process that was frozen for longer than its session finds by its own clock that others may own its partitions, before
+ * the coordinator tells it.
+ * @param topics with their prefix.
+ */
+export const joinGroup = async (
+  { kafka, logger }: KafkaLogContext,
+  groupId: string,
+  topics: readonly string[],
+  member: Member,
+): Promise<Membership> => {
+  const consumer: Consumer = kafka.consumer({
+    ...settings,
+    groupId,
+    partitionAssigners: [copartition({ owned: member.owned })],
+  });
+  let memberId = '';
+  let rebalancing = true;
+  let stopped = false;
+  let beatAt = Date.now();
+  /** By the monotonic clock: up to then no other member was given what this one owns. */
+  let validUntil = 0;
+  let sentAt = 0;
+  const extend = () => {
+    validUntil = sentAt + SESSION_MS;
+    beatAt = Date.now();
+  };
+  const isValid = () => !rebalancing && performance.now() < validUntil;
+
+  consumer.on(consumer.events.REQUEST, ({ payload }: Answered) => {
+    if (payload.apiName === 'Heartbeat' || payload.apiName === 'SyncGroup')
+      sentAt = performance.now() - Math.max(0, Date.now() - payload.sentAt);
+  });
+  consumer.on(consumer.events.HEARTBEAT, () => {
+    const was = isValid();
+    extend();
+    if (!was && isValid()) member.confirmed();
+  });
+  consumer.on(consumer.events.REBALANCING, () => {
+    rebalancing = true;
+    member.rebalancing();
+  });
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    // Thrown here, it ends the joining: one that is just starting again when it is stopped, kafkajs starts all the same.
+    if (stopped) throw new Error('the consumer has been stopped');
+    consumer.pause(topics.map((topic) => ({ topic })));
+    extend();
+    rebalancing = false;
+    // Another member id means that the group had given this instance up: others may have owned what it owned.
+    const continued = payload.memberId === memberId;
+    memberId = payload.memberId;
+    member.assigned([...new Set(Object.values(payload.memberAssignment).flat())], continued);
+  });
+  // By itself kafkajs ends a consumer for good after an error that it takes for final, such as a login refused once.
+  const start = () =>
+    consumer
+      .run({ autoCommit: false, eachBatch: async () => {} })
+      .catch((error: unknown) => logger.error({ err: error, groupId }, 'a consumer could not be started'));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    rebalancing = true;
+    member.rebalancing();
+    if (stopped) setImmediate(() => void consumer.stop().catch(() => {}));
+    else if (!payload.restart)
+      setTimeout(() => {
+        if (!stopped) void start();
+      }, RETRY_MS);
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+  await start();
+
+  return {
+    isValid,
+    commit: (offsets) => consumer.commitOffsets(offsets),
+    healthy: () => Date.now() - beatAt < SILENCE_MS,
+    leave: async () => {
+      stopped = true;
+      await consumer.disconnect();
+    },
+  };
+};
