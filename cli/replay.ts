@@ -8,6 +8,7 @@ import { heldBack } from './held-back.ts';
 import { progressBar } from './progress.ts';
 import { plain } from './text.ts';
 import { inOrder, Timeline, tell } from './timeline.ts';
+import { createWholeRequests } from './whole-requests.ts';
 
 type Out = Pick<NodeJS.WritableStream, 'write'>;
 
@@ -31,27 +32,30 @@ export const printConversation = async (log: Log, conversation: string, out: Out
   const { events } = await readConversation(log, conversation, report).finally(end);
   if (events.length === 0) throw notFound(conversation);
   const timeline = new Timeline();
-  print(out, [`Conversation ${plain(conversation)}`, ...tell(events, timeline), ...timeline.summary()]);
+  const told = tell(createWholeRequests().of(events), timeline);
+  print(out, [`Conversation ${plain(conversation)}`, ...told, ...timeline.summary()]);
 };
 
 const printJson = async (log: Log, conversation: string): Promise<void> => {
   const { report, end } = reading();
   const { events } = await readConversation(log, conversation, report).finally(end);
   if (events.length === 0) throw notFound(conversation);
-  print(process.stdout, inOrder(events).map(eventJson));
+  print(process.stdout, inOrder(createWholeRequests().of(events)).map(eventJson));
 };
 
 /** Writes what is there, then what comes, until it is interrupted. */
 const follow = async (log: Log, conversation: string, json: boolean): Promise<void> => {
   const timeline = new Timeline();
   const seen = new Set<string>();
+  const whole = createWholeRequests();
   const live = heldBack<AnyRecorded>((held) => {
-    const news = inOrder(held).filter((event) => !seen.has(event.id));
+    const news = inOrder(whole.of(held)).filter((event) => !seen.has(event.id));
     for (const event of news) seen.add(event.id);
     print(process.stdout, json ? news.map(eventJson) : news.flatMap((event) => timeline.add(event)));
   });
   const { report, end } = reading();
-  const { events, tail } = await readConversation(log, conversation, report, live.add).finally(end);
+  const { events: read, tail } = await readConversation(log, conversation, report, live.add).finally(end);
+  const events = whole.of(read);
   for (const event of events) seen.add(event.id);
   if (!json) print(process.stdout, [`Conversation ${plain(conversation)}`]);
   print(process.stdout, json ? inOrder(events).map(eventJson) : tell(events, timeline));

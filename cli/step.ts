@@ -44,7 +44,12 @@ export const what = ({ action, resource }: Pick<Request, 'action' | 'resource'>)
 const steps = {
   RequestReceived: ({ request }, excerpt) => ({
     word: 'received',
-    text: `${request.protocol}${request.streaming ? ', to be streamed' : ''}${excerpt ? `, ${excerpt(request.message)}` : ''}`,
+    text: [
+      request.protocol,
+      ...(request.streaming ? ['to be streamed'] : []),
+      ...(excerpt ? [excerpt(request.message)] : []),
+      ...(excerpt && request.spans.length > 0 ? ['the rest is no longer in the log'] : []),
+    ].join(', '),
   }),
   RequestPermitted: ({ decision }) => ({ word: 'permitted', text: ruled(decision) }),
   RequestDenied: ({ decision, reason }) => ({ word: 'denied', text: `${reason}: ${ruled(decision)}` }),

@@ -36,6 +36,7 @@ const request = (id: string): Request => ({
   fingerprint: '',
   headers: {},
   message: Buffer.from('{"messages":[{"role":"user","content":"What is the capital of France?"}]}'),
+  spans: [],
 });
 
 /** The events of one request, each caused by the one before. */

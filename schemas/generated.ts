@@ -211,12 +211,14 @@ export interface Request {
   repeatable: boolean;
   /** Whether the answer is wanted in chunks. */
   streaming: boolean;
-  /** sha256 of message, hexadecimal: tells a repeated request from another one under the same idempotency key. */
+  /** sha256 of the body, hexadecimal: tells a repeated request from another one under the same idempotency key. */
   fingerprint: string;
   /** Protocol headers that travel on, lower case. Never a credential. */
   headers: Record<string, string>;
-  /** The protocol's own message, byte for byte. */
+  /** The protocol's own message, byte for byte: the body, or of a body in spans only what no request before it holds. */
   message: Buffer;
+  /** Of which the body is put together, in order; empty: message is the body. A reader older than this field would take a part for the body: it was added before the first release. */
+  spans: Span[];
 }
 
 /** Policy refused a request. It goes no further. */
@@ -353,6 +355,16 @@ export interface ResponseFailed {
   meters: Record<string, number>;
   /** Whether meters were counted by the mesh. */
   estimated: boolean;
+}
+
+/** A part of a request's body, by where its bytes are. */
+export interface Span {
+  /** Of the RequestReceived on mesh.requests, in the same partition, whose message holds them; -1: this request's own. */
+  offset: number;
+  /** Where in that message they begin. */
+  from: number;
+  /** How many bytes they are. */
+  length: number;
 }
 
 /** Who acts, and on whose behalf. Cedar calls the agent the principal. */

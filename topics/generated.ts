@@ -65,7 +65,7 @@ export interface Writes {
 export interface Reads {
   'audit': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'AuditEntry' | 'BreakerOpened' | 'BreakerClosed' | 'CancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'configuration': 'MeshConfigured';
-  'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
+  'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'metering': 'MeshConfigured' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'policy': 'MeshConfigured' | 'RequestReceived' | 'AuthenticationFailed';
   'routing': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'BreakerOpened' | 'BreakerClosed' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied';

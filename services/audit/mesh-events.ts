@@ -42,6 +42,7 @@ export const served = (contextId: string, messageBytes = 1_000): Event[] => {
     fingerprint: 'f',
     headers: {},
     message: Buffer.alloc(messageBytes, 'a'),
+    spans: [],
   };
   const of = <T extends EventType>(type: T, source: string, data: EventData[T]) =>
     event(type, source, contextId, request.id, data);

@@ -1,6 +1,7 @@
 import type { Service } from '../runtime/service.ts';
-import { startInbound } from './inbound/inbound.ts';
-import { startOutbound } from './outbound/outbound.ts';
+import { defaultTimes, startInbound } from './inbound/inbound.ts';
+import { defaultOutboundTimes, startOutbound } from './outbound/outbound.ts';
+import { createRecentMessages } from './recent-messages.ts';
 
 /** The edge between LLM clients, the mesh and model servers: OpenAI's API on both sides, events between. */
 export const edgeLlm: Service = {
@@ -14,6 +15,7 @@ export const edgeLlm: Service = {
     'mesh.responses',
     'mesh.cancellations',
     'mesh.idempotency-keys',
+    'mesh.requests',
   ],
   writes: [
     'RequestReceived',
@@ -29,9 +31,11 @@ export const edgeLlm: Service = {
     'EventDeadLettered',
   ],
   start: async (context) => {
-    const outbound = await startOutbound(context);
+    // What one side has stated the other need not read back.
+    const recent = createRecentMessages();
+    const outbound = await startOutbound(context, defaultOutboundTimes, recent);
     try {
-      const inbound = await startInbound(context);
+      const inbound = await startInbound(context, defaultTimes, recent);
       return {
         // What inbound waits for, outbound still performs.
         stop: async () => {

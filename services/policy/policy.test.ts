@@ -48,6 +48,7 @@ const request = (changes: Partial<Request> = {}): Request => ({
   fingerprint: '',
   headers: {},
   message: Buffer.from('{}'),
+  spans: [],
   ...changes,
 });
 

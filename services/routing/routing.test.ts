@@ -48,6 +48,7 @@ const request = {
   fingerprint: '',
   headers: {},
   message: Buffer.from('x'),
+  spans: [],
 };
 const decision = { configurationVersion: 'v1', policies: ['p'], reason: 'because' };
 

@@ -9,6 +9,7 @@ import type { Interface } from '../openai/protocol.ts';
 import type { ReadRequest } from '../openai/read-request.ts';
 import type { CallHeaders } from './headers.ts';
 import type { KeyUse } from './idempotency.ts';
+import type { Cut } from './known-parts.ts';
 
 const SOURCE = 'edge-llm';
 
@@ -17,13 +18,15 @@ export interface Call extends CallHeaders {
   /** What is asked, but for the id, which a repetition under an idempotency key may change. */
   asked: Omit<Request, 'id'>;
   traceparent: string;
+  /** Told the offset of its RequestReceived, once that is durable. */
+  stored(offset: number): void;
 }
 
 /** @param now when the call came, milliseconds since the epoch: its time runs from there. */
 export const callOf = (
   headers: IncomingHttpHeaders,
   read: CallHeaders,
-  body: { message: Buffer; request: ReadRequest },
+  body: { whole: Buffer; cut: Cut; request: ReadRequest },
   { protocol, action }: Interface,
   credential: Credential,
   traceparent: string,
@@ -31,6 +34,7 @@ export const callOf = (
 ): Call => ({
   ...read,
   traceparent,
+  stored: body.cut.stored,
   asked: {
     contextId: read.contextId,
     subject: { ...credential.subject, credential: credential.id },
@@ -40,9 +44,10 @@ export const callOf = (
     deadline: now + read.timeoutMs,
     repeatable: body.request.repeatable,
     streaming: body.request.streaming,
-    fingerprint: hash('sha256', body.message, 'hex'),
+    fingerprint: hash('sha256', body.whole, 'hex'),
     headers: travellingHeaders(headers),
-    message: body.message,
+    message: body.cut.message,
+    spans: body.cut.spans,
   },
 });
 

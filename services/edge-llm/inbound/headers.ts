@@ -12,6 +12,8 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 export interface CallHeaders {
   requestId: string;
   contextId: string;
+  /** Whether the caller named it: only then can a later call belong to it. */
+  named: boolean;
   /** How long the caller waits at most, milliseconds. */
   timeoutMs: number;
   /** Where the caller gave an idempotency key: what it is unique within. */
@@ -53,7 +55,8 @@ export const readHeaders = (
   const fresh = newId(now);
   // A call of no conversation is one of its own.
   const made = scope === undefined ? fresh : derivedId(scope, 'conversation');
-  const contextId = conversationOf(subject.tenant, headerOf(headers, 'x-conversation-id'), made);
+  const given = headerOf(headers, 'x-conversation-id');
+  const contextId = conversationOf(subject.tenant, given, made);
   if (contextId === undefined) return { problem: inboundProblems.conversationId() };
   const refuse = (problem: Problem) => ({ problem, call: { contextId } });
   if (key !== undefined && !isKey) return refuse(inboundProblems.idempotencyKey());
@@ -62,5 +65,6 @@ export const readHeaders = (
   if (timeoutMs === undefined) return refuse(inboundProblems.timeout());
 
   const requestId = scope === undefined ? fresh : derivedId(scope, contextId, Math.floor(now / DAY_MS));
-  return { call: { requestId, contextId, timeoutMs, ...(scope === undefined ? {} : { scope }) } };
+  const named = given !== undefined;
+  return { call: { requestId, contextId, named, timeoutMs, ...(scope === undefined ? {} : { scope }) } };
 };

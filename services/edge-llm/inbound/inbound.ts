@@ -12,6 +12,7 @@ import type { RunningService, ServiceContext } from '../../runtime/service.ts';
 import { acceptTraceparent } from '../../runtime/tracing.ts';
 import { answerOf, type ErrorAnswer, edgeProblems } from '../openai/errors.ts';
 import { type Interface, interfaces } from '../openai/protocol.ts';
+import { createRecentMessages } from '../recent-messages.ts';
 import { createAdmission } from './admission.ts';
 import { admit, answerOfUnauthenticated } from './admit.ts';
 import { APPEND_MS, withBoundedAppend } from './append.ts';
@@ -22,6 +23,7 @@ import { answerTypes, heard } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { headerOf, readHeaders } from './headers.ts';
 import { followIdempotencyKeys } from './idempotency.ts';
+import { createKnownParts } from './known-parts.ts';
 import { createListener } from './listening.ts';
 import { findModel, listModels } from './models.ts';
 import { inboundProblems, problemOfHttp } from './problems.ts';
@@ -49,7 +51,11 @@ declare module 'fastify' {
 }
 
 /** Listens for answers and follows the keys, then mounts the routes on the process's server. */
-export const startInbound = async (context: ServiceContext, times = defaultTimes): Promise<RunningService> => {
+export const startInbound = async (
+  context: ServiceContext,
+  times = defaultTimes,
+  recent = createRecentMessages(0),
+): Promise<RunningService> => {
   const { metrics, http, configuration, now } = context;
   const logger = context.logger.child({ service: 'edge-llm', side: 'inbound' });
   const log = withBoundedAppend(context.log, times.appendMs);
@@ -70,6 +76,10 @@ export const startInbound = async (context: ServiceContext, times = defaultTimes
     context: { ...context, logger },
     listener,
     cancellations,
+    known: createKnownParts({
+      now,
+      durable: (contextId, offset, message) => recent.put(log.partitionOf(contextId), offset, message),
+    }),
     buffer: times.buffer,
     stopping: () => stopping,
   };

@@ -76,7 +76,10 @@ export const createListener = (mesh: Mesh) => {
     if (replays >= MAX_REPLAYS) throw new CallRefused(edgeProblems.tooManyInFlight());
     replays += 1;
     // The key is in the log and its request is not: their append broke in two. The same event again does no harm.
-    const silent = () => void log.append([state(call, listening, request.requestId)], signal).catch(() => {});
+    const silent = () => {
+      const again = log.append([state(call, listening, request.requestId)], signal);
+      again.then(([offset]) => call.stored(offset!)).catch(() => {});
+    };
     try {
       yield* replay(log, request, signal, silent);
     } finally {
@@ -90,7 +93,8 @@ export const createListener = (mesh: Mesh) => {
     const contest = new AbortController();
     keys.note(use, () => contest.abort('CONTESTED'));
     try {
-      yield* asker.ask([use, request], requestId, AbortSignal.any([signal, contest.signal]));
+      const either = AbortSignal.any([signal, contest.signal]);
+      yield* asker.ask([use, request], requestId, either, ([, offset]) => call.stored(offset!));
     } catch (error) {
       keys.forget(use);
       if (signal.aborted || !contest.signal.aborted) throw error;
@@ -135,7 +139,8 @@ export const createListener = (mesh: Mesh) => {
      */
     listen: (call: Call, listening: Listening, signal: AbortSignal): AsyncGenerator<AnswerEvent> => {
       if (call.scope !== undefined) return withKey(call, call.scope, listening, signal);
-      return asker.ask([state(call, listening, call.requestId)], call.requestId, signal);
+      const request = state(call, listening, call.requestId);
+      return asker.ask([request], call.requestId, signal, ([offset]) => call.stored(offset!));
     },
   };
 };

@@ -12,6 +12,7 @@ import type { Cancellations } from './cancellations.ts';
 import type { AnswerEvent } from './events.ts';
 import { createExchange, type Exchange, type StopReason } from './exchange.ts';
 import { type CallHeaders, headerOf } from './headers.ts';
+import { type KnownParts, stateWhole } from './known-parts.ts';
 import { CallRefused, type createListener, type Listening } from './listening.ts';
 import { inboundProblems } from './problems.ts';
 import type { StreamBuffer } from './stream-writer.ts';
@@ -24,6 +25,7 @@ export interface Edge {
   context: ServiceContext;
   listener: ReturnType<typeof createListener>;
   cancellations: Cancellations;
+  known: KnownParts;
   buffer: StreamBuffer;
   stopping(): boolean;
 }
@@ -165,6 +167,9 @@ export const beginService = (edge: Edge, arrived: Arrived, over: () => void): Se
     try {
       last = await answer(listener.listen(traced, listening, exchange.signal), streaming, exchange);
       ended = last?.type ?? '';
+      // A part that it refers to may no longer be in the log: sent again, the request refers to nothing.
+      const failed = last?.type === 'ResponseFailed' && last.data.failure.reason === 'UNSPECIFIED';
+      if (failed && call.asked.spans.length > 0) edge.known.forget(call.contextId);
     } catch (error) {
       recover(call, error);
     } finally {
@@ -186,10 +191,12 @@ export const beginService = (edge: Edge, arrived: Arrived, over: () => void): Se
       const { request: read, problem } = readRequest(body, protocol);
       if (problem) return refuse(problem);
       ({ model, streaming } = read);
+      const { contextId, named } = headers as CallHeaders;
+      const cut = named ? edge.known.cut(contextId, body, read.parts) : stateWhole(body);
       const call = callOf(
         request.headers,
         headers as CallHeaders,
-        { message: body, request: read },
+        { whole: body, cut, request: read },
         via,
         credential,
         traceparent,

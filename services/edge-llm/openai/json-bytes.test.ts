@@ -74,3 +74,16 @@ test('ten million brackets are looked at no further than need be', () => {
   expect(outlineOf(Buffer.alloc(10_000_000, '['), 256).depth).toBe(257);
   expect(performance.now() - begun).toBeLessThan(500);
 });
+
+test('the parts are the strings of the outermost object and the elements of its arrays, with the comma before each', () => {
+  const long = (text: string) => `"${text.padEnd(30, '.')}"`;
+  const json = `{"a": ${long('a')} ,"short":"s","m":[ {"x":[${long('deep')},1]} , ${long('],[\\"')}
+ ,1,{"y":{"z":${long('z')}}}],"o":{"p":[${long('inner')}],"q":${long('q')}}, "t" :[${long('t')}]}`;
+  expect(outlineOf(bytes(json)).parts.map(({ start, end }) => json.slice(start, end))).toEqual([
+    long('a'),
+    ` {"x":[${long('deep')},1]}`,
+    `, ${long('],[\\"')}`,
+    `,{"y":{"z":${long('z')}}}`,
+    long('t'),
+  ]);
+});

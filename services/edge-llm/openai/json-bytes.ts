@@ -1,12 +1,13 @@
 /**
- * JSON as bytes: how deep it is, where the members of the outermost object lie, and another value put in one's place with
+ * JSON as bytes: how deep it is, where the members of the outermost object and their parts lie, and another value put in one's place with
  * every other value left as it was, byte for byte. So what the mesh does not know passes through it, big integers too.
  */
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
-const isOpening = (byte: number) => byte === 0x5b || byte === 0x7b;
+const BRACKET = 0x5b;
+const isOpening = (byte: number) => byte === BRACKET || byte === 0x7b;
 const isClosing = (byte: number) => byte === 0x5d || byte === 0x7d;
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 
@@ -19,12 +20,26 @@ export interface Member {
   end: number;
 }
 
+/** From the byte at `start` to the one before `end`. */
+export interface Part {
+  start: number;
+  end: number;
+}
+
 export interface Outline {
   /** How many brackets are open at the deepest place. */
   depth: number;
   /** Of the outermost object, in order, duplicates included. Means something only where the bytes are JSON. */
   members: Member[];
+  /**
+   * What a later message may say again, in order: each string in the outermost object, and each element of an array in it
+   * with the comma before it. Only of MIN_PART_BYTES and more. Means something only where the bytes are JSON.
+   */
+  parts: Part[];
 }
+
+/** A reference to fewer would save nothing worth having. */
+const MIN_PART_BYTES = 24;
 
 const endOfString = (json: Buffer, quote: number): number => {
   let end = quote;
@@ -51,10 +66,17 @@ const keyOf = (quoted: string): string => {
  */
 export const outlineOf = (json: Buffer, maxDepth = Number.POSITIVE_INFINITY): Outline => {
   const members: Member[] = [];
+  const parts: Part[] = [];
+  let partAt = -1;
   let open = 0;
   let depth = 0;
   let member: { key: string; start: number; valueStart: number } | undefined;
   let keyAt = -1;
+  const endPart = (start: number, at: number) => {
+    let end = at;
+    while (isSpace(json[end - 1])) end -= 1;
+    if (end - start >= MIN_PART_BYTES) parts.push({ start, end });
+  };
   const close = (at: number) => {
     if (member) {
       let end = at;
@@ -69,20 +91,27 @@ export const outlineOf = (json: Buffer, maxDepth = Number.POSITIVE_INFINITY): Ou
     if (byte === QUOTE) {
       const end = endOfString(json, i);
       if (open === 1 && !member) keyAt = i;
+      else if (open === 1) endPart(i, end + 1);
       i = end;
     } else if (isOpening(byte)) {
       open += 1;
       if (open > depth) depth = open;
+      if (open === 2) partAt = member && byte === BRACKET ? i + 1 : -1;
     } else if (isClosing(byte)) {
       if (open === 1) close(i);
+      if (open === 2 && partAt >= 0) endPart(partAt, i);
       open -= 1;
     } else if (open === 1 && byte === COLON && !member && keyAt >= 0) {
       let valueStart = i + 1;
       while (isSpace(json[valueStart])) valueStart += 1;
       member = { key: keyOf(json.toString('utf8', keyAt, endOfString(json, keyAt) + 1)), start: keyAt, valueStart };
-    } else if (open === 1 && byte === COMMA) close(i);
+    } else if (byte === COMMA && open === 1) close(i);
+    else if (byte === COMMA && open === 2 && partAt >= 0) {
+      endPart(partAt, i);
+      partAt = i;
+    }
   }
-  return { depth, members };
+  return { depth, members, parts };
 };
 
 const hasDuplicates = (members: readonly Member[]) => new Set(members.map((m) => m.key)).size < members.length;

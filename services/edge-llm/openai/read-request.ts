@@ -4,7 +4,7 @@
  */
 import type { Problem } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
-import { outlineOf } from './json-bytes.ts';
+import { outlineOf, type Part } from './json-bytes.ts';
 import type { Protocol } from './protocol.ts';
 import { isRepeatable } from './repeatable.ts';
 
@@ -14,6 +14,8 @@ export interface ReadRequest {
   streaming: boolean;
   repeatable: boolean;
   body: JsonObject;
+  /** @see Outline.parts */
+  parts: readonly Part[];
 }
 
 /** Far from what any interface needs, and from what overflows the stack of JSON.stringify. */
@@ -154,15 +156,15 @@ const check = (body: JsonObject, protocol: Protocol): Problem | undefined => {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-const parse = (bytes: Buffer): { body: unknown } | { problem: Problem } => {
+const parse = (bytes: Buffer): { body: unknown; parts: Part[] } | { problem: Problem } => {
   if (bytes.length === 0) return { problem: unparsable('it is empty') };
   // Before parsing: ten million open brackets are a small body and a large heap.
-  if (outlineOf(bytes, MAX_DEPTH).depth > MAX_DEPTH)
-    return { problem: unparsable(`it is nested more than ${MAX_DEPTH} levels deep`) };
+  const { depth, parts } = outlineOf(bytes, MAX_DEPTH);
+  if (depth > MAX_DEPTH) return { problem: unparsable(`it is nested more than ${MAX_DEPTH} levels deep`) };
   try {
     const text = decoder.decode(bytes);
     try {
-      return { body: JSON.parse(text) };
+      return { body: JSON.parse(text), parts };
     } catch {
       return { problem: unparsable('it is not valid JSON') };
     }
@@ -178,10 +180,11 @@ export const readRequest = (
 ): { request: ReadRequest; problem?: undefined } | { problem: Problem; request?: undefined } => {
   const parsed = parse(bytes);
   if ('problem' in parsed) return parsed;
-  const { body } = parsed;
+  const { body, parts } = parsed;
   if (!isObject(body)) return { problem: unparsable(`it is ${kindOf(body)}, not an object`) };
   const problem = check(body, protocol);
   if (problem) return { problem };
   const streaming = body.stream === true && protocol !== 'openai.embeddings';
-  return { request: { model: String(body.model), streaming, repeatable: isRepeatable(body, protocol), body } };
+  const repeatable = isRepeatable(body, protocol);
+  return { request: { model: String(body.model), streaming, repeatable, body, parts } };
 };

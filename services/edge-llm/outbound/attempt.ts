@@ -45,10 +45,14 @@ export const refuse = async (
   await persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
 };
 
-/** Ends a dispatch that another instance, or this one before a crash, began: whether the upstream acted is not known. */
+/**
+ * Ends a dispatch that another instance, or this one before a crash, began: whether the upstream acted is not known.
+ * @param request its request, with the whole body where that is known.
+ */
 export const closeUnfinished = async (
   { context, persist }: Performing,
   dispatch: Dispatch,
+  request: mesh.Request,
   unfinished: Unfinished,
 ): Promise<void> => {
   const payloads = unfinished.chunks.flatMap((chunk) => {
@@ -62,7 +66,7 @@ export const closeUnfinished = async (
   const failed = {
     ...unknown,
     failure: unfinished.failure ?? unknown.failure,
-    ...(await metersOfChunks(dispatch.data.request, payloads)),
+    ...(await metersOfChunks(request, payloads)),
   };
   const say = saying(dispatch, dispatch.traceparent, context.now);
   await persist([responseFailed(say, dispatch.data, failed, unfinished.count)]);
@@ -146,13 +150,14 @@ const conclude = async ({ persist }: Performing, chunks: readonly Event[], outco
 const callUpstream = async (
   performing: Performing,
   dispatch: Dispatch,
+  request: mesh.Request,
   ready: Ready | Failed,
   signal: AbortSignal,
   writer: ChunkWriter,
 ): Promise<Completed | Failed> => {
   if ('kind' in ready) return ready;
   const { context, dispatchers } = performing;
-  const { request, target } = dispatch.data;
+  const { target } = dispatch.data;
   const dispatcher = dispatchers.of(ready.connection);
   const caller = { request, target, ...ready, dispatchId: dispatch.id };
   for await (const performed of perform({ ...caller, signal, dispatcher, now: context.now })) {
@@ -167,12 +172,14 @@ const callUpstream = async (
 /**
  * Performs a dispatch and says what came of it: chunks, then exactly one of ResponseCompleted, ResponseFailed, or a
  * retryable AttemptFailed on which routing acts.
+ * @param request its request, with the whole body; what is said of it names the one in the dispatch.
  * @param signal aborted with `Aborted`: the call is ended, and that is its outcome; with `Abandoned`: nothing more is said.
  * @throws Abandoned; what `persist` throws.
  */
 export const performDispatch = async (
   performing: Performing,
   dispatch: Dispatch,
+  request: mesh.Request,
   signal: AbortSignal,
 ): Promise<void> => {
   const { context, persist, coalesceMs } = performing;
@@ -181,7 +188,7 @@ export const performDispatch = async (
   const ready = readyFor(performing, data);
   const span = spanOf(performing, dispatch);
   const say = saying(dispatch, span.traceparent, context.now);
-  const { target, attempt, request } = data;
+  const { target, attempt } = data;
   const writer = createChunkWriter(
     persist,
     (index, payload) => say(`chunk-${index}`, 'ResponseChunk', { index, attempt, payload }),
@@ -189,7 +196,7 @@ export const performDispatch = async (
   );
   try {
     if (!request.repeatable && !('kind' in ready)) await persist([say('begun', 'AttemptBegun', { target, attempt })]);
-    const end = await callUpstream(performing, dispatch, ready, signal, writer);
+    const end = await callUpstream(performing, dispatch, request, ready, signal, writer);
     if (end.kind === 'failed' && signal.reason instanceof Abandoned) throw signal.reason;
     const rest = await writer.end();
     const chunks = writer.count();

@@ -11,12 +11,14 @@ import type { AnyRecorded, Event } from '../../runtime/log.ts';
 import { RecentIds } from '../../runtime/recent-ids.ts';
 import { hasEnvelope } from '../../runtime/recorded.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
+import { createRecentMessages } from '../recent-messages.ts';
 import { Abandoned, closeUnfinished, type Performing, performDispatch, refuse } from './attempt.ts';
 import { followCancelledRequests } from './cancelled-requests.ts';
-import { createDispatchers } from './dispatchers.ts';
+import { createDispatchers, type Dispatchers } from './dispatchers.ts';
 import { Aborted } from './faults.ts';
 import type { Dispatch } from './outcome-events.ts';
 import { nothingSaid, recall, type Said } from './recall.ts';
+import { wholeRequests } from './whole-request.ts';
 
 export interface OutboundTimes {
   /** How long the parts of a stream are gathered into one event. */
@@ -37,6 +39,8 @@ const MAX_RETRY_MS = 5_000;
 /** setTimeout takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+const PART_EXPIRED = 'An earlier part of the conversation is no longer in the log. Send the request again.';
+
 /** A dispatch from being handed over to being done with. */
 interface Flight {
   controller: AbortController;
@@ -51,10 +55,11 @@ interface Flight {
 export const startOutbound = async (
   context: ServiceContext,
   times: OutboundTimes = defaultOutboundTimes,
+  recent = createRecentMessages(),
+  dispatchers: Dispatchers = createDispatchers(),
 ): Promise<RunningService> => {
   const { log, metrics } = context;
   const logger = context.logger.child({ service: 'edge-llm', side: 'outbound' });
-  const dispatchers = createDispatchers();
   const lanes = createLanes({ concurrency: CONCURRENCY });
   const halted = new AbortController();
   let stopping = false;
@@ -86,6 +91,8 @@ export const startOutbound = async (
     coalesceMs: times.coalesceMs,
   };
 
+  const wholeRequestOf = wholeRequests(log, recent);
+
   const cancelled = await followCancelledRequests(log, context.now(), logger, (requestId, aborted) =>
     byRequest.get(requestId)?.controller.abort(aborted),
   );
@@ -93,7 +100,10 @@ export const startOutbound = async (
   const perform = async (dispatch: Dispatch, controller: AbortController) => {
     const { deadline, id } = dispatch.data.request;
     const unfinished = said.get(dispatch.partition)?.unfinished.get(dispatch.id);
-    if (unfinished) return closeUnfinished(performing, dispatch, unfinished);
+    if (unfinished) {
+      const request = (await wholeRequestOf(dispatch)) ?? dispatch.data.request;
+      return closeUnfinished(performing, dispatch, request, unfinished);
+    }
     const aborted = cancelled.of(id);
     if (aborted) return refuse(performing, dispatch, aborted.reason, aborted.message);
     const left = deadline - context.now();
@@ -101,7 +111,16 @@ export const startOutbound = async (
     if (left <= 0) return refuse(performing, dispatch, passed.reason, passed.message);
     const timer = setTimeout(() => controller.abort(passed), Math.min(left, MAX_TIMER_MS));
     try {
-      await performDispatch(performing, dispatch, controller.signal);
+      const request = await wholeRequestOf(dispatch);
+      if (controller.signal.reason instanceof Abandoned) throw controller.signal.reason;
+      if (!request) {
+        logger.warn(
+          { conversation: dispatch.key, request: id },
+          'an earlier part of a request is no longer in the log',
+        );
+        return await refuse(performing, dispatch, 'UNSPECIFIED', PART_EXPIRED);
+      }
+      await performDispatch(performing, dispatch, request, controller.signal);
     } finally {
       clearTimeout(timer);
     }

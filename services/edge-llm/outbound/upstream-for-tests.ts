@@ -109,6 +109,7 @@ export const requestOf = (body: object | string, more: Partial<mesh.Request> = {
     fingerprint: '',
     headers: {},
     message: Buffer.from(text),
+    spans: [],
     ...more,
   };
 };
