@@ -37,7 +37,6 @@ export interface KnownParts {
   forget(contextId: string): void;
 }
 
-
 /** A body that refers to nothing, and to which nothing will refer. */
 export const stateWhole = (body: Buffer): Cut => ({ message: body, spans: [], stored: () => {} });
 
