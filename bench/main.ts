@@ -3,16 +3,18 @@
  *   npm run bench -- --help
  */
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { installJars } from '../embedded/install.ts';
 import { findJava } from '../embedded/java.ts';
 import { makeClassArchives } from '../embedded/train.ts';
 import { makeDataDirectory } from './parley.ts';
-import { compare, type Options, progress, soakFor, type Undo } from './sessions.ts';
+import { besidePeers, compare, type Options, progress, soakFor, type Undo } from './sessions.ts';
 
 interface CommandLine extends Options {
   soak: boolean;
+  peers: boolean;
   data?: string;
   out?: string;
 }
@@ -28,6 +30,8 @@ const whole = (text: string): number => {
 };
 const wholes = (text: string): number[] => text.split(',').filter(Boolean).map(whole);
 
+const chosen = ({ soak, peers }: CommandLine) => (soak ? soakFor : peers ? besidePeers : compare);
+
 const bench = async (options: CommandLine): Promise<void> => {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -40,7 +44,7 @@ const bench = async (options: CommandLine): Promise<void> => {
     await makeClassArchives(jars, findJava(), { progress, signal });
     const directory = options.data ? { path: resolve(options.data) } : makeDataDirectory();
     if ('remove' in directory) undo.push(directory.remove);
-    const { document, text, faults } = await (options.soak ? soakFor : compare)(options, directory.path, undo, signal);
+    const { document, text, faults } = await chosen(options)(options, directory.path, undo, signal);
     progress.done(`\n${text}\n`);
     const json = `${JSON.stringify(document)}\n`;
     if (options.out) writeFileSync(options.out, json);
@@ -63,6 +67,9 @@ await new Command('bench')
   .option('--concurrency <n,…>', 'calls in flight; empty: none of these runs', wholes, [1, 16, 64, 256])
   .option('--stream-concurrency <n,…>', 'streams in flight; empty: none of these runs', wholes, [1, 16, 64, 256])
   .option('--chunk-gap <ms>', 'between two chunks of a stream', whole, 20)
+  .option('--peers', 'instead: beside other gateways, which --kit installs and measures', false)
+  .option('--kit <directory>', 'where setup-peers.sh and measure.mjs are', '../shared/bench')
+  .option('--peers-root <directory>', 'where the other gateways are installed', join(homedir(), '.cache/parley-peers'))
   .option('--soak', 'instead: the same load for long, watching memory and open files', false)
   .option('--minutes <n>', 'how long to soak', positive, 10)
   .option('--in-flight <n>', 'calls in flight while soaking, and a quarter as many streams', whole, 16)
@@ -81,6 +88,7 @@ The exit status is 1 when a call was answered wrongly or, with --soak, when Parl
 Examples:
   npm run -s bench -- --out figures.json
   npm run -s bench -- --rounds 1 --duration 3 --concurrency 1,64 --stream-concurrency ''
+  npm run -s bench -- --peers --concurrency 1,16,64 --stream-concurrency 1,16,64 --out bench/results/peers.json
   npm run -s bench -- --soak --minutes 10`,
   )
   .action(bench)

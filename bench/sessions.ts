@@ -1,4 +1,4 @@
-/** The two things that can be asked for: a comparison with the upstream itself, and a soak. */
+/** What can be asked for: a comparison with the upstream itself, one with other gateways, and a soak. */
 import { resolve } from 'node:path';
 import { terminalProgress } from '../embedded/progress.ts';
 import { runLoad, startUpstream } from './children.ts';
@@ -6,6 +6,8 @@ import { measure, type Plan, type Run, settings } from './compare.ts';
 import { conditions } from './conditions.ts';
 import { measureRest, read } from './gauges.ts';
 import { type Parley, startParley } from './parley.ts';
+import { installPeers, measurePeers, PEERS_UPSTREAM_URL } from './peers.ts';
+import { renderPeers } from './peers-table.ts';
 import { progressLine } from './progress-line.ts';
 import { soak } from './soak.ts';
 import { summarize } from './summary.ts';
@@ -22,6 +24,8 @@ export interface Options {
   minutes: number;
   inFlight: number;
   profile?: string;
+  kit: string;
+  peersRoot: string;
 }
 
 export interface Outcome {
@@ -148,5 +152,25 @@ export const soakFor = async (
       ...(soaked.firstFault === undefined ? [] : [`${soaked.failed} calls failed: ${soaked.firstFault}`]),
       ...(rss.grew || handles.grew ? ['Parley grows'] : []),
     ],
+  };
+};
+
+export const besidePeers = async (
+  options: Options,
+  directory: string,
+  undo: Undo,
+  signal: AbortSignal,
+): Promise<Outcome> => {
+  const { kit, peersRoot: root, rounds, duration, warmUp, concurrency, streamConcurrency } = options;
+  await installPeers({ kit, root }, (line) => progress.update(`Installing the other gateways: ${line}`), signal);
+  const found = conditions();
+  const parley = await start(options, directory, PEERS_UPSTREAM_URL, undo, signal);
+  const plan = { kit, root, rounds, duration, warmUp, concurrency, streamConcurrency };
+  const { rows, lines, node } = await measurePeers(plan, parley, (line) => progress.update(line), signal);
+  const wrong = rows.filter(({ failures }) => failures > 0);
+  return {
+    document: { conditions: found, lines },
+    text: renderPeers(rows, { rounds, duration }, found, node),
+    faults: wrong.map((row) => `${row.target}: ${row.failures} of its answers were wrong`),
   };
 };
