@@ -5,7 +5,7 @@
 import type { Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Codec } from '../codec.ts';
-import { type Cluster, clusterOf, type FetchedMessage } from './cluster.ts';
+import { clusterOf, type FetchedMessage } from './cluster.ts';
 import { createPoller, type Poller } from './poller.ts';
 import { learn } from './shared.ts';
 
@@ -55,12 +55,6 @@ const PACE_MS = 20;
 export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetcher => {
   const readings = new Map<PartitionReader, Reading>();
   let closed = false;
-  const clusters: Cluster[] = [];
-  const cluster = () => {
-    const made = clusterOf(kafka);
-    clusters.push(made);
-    return made;
-  };
 
   /** Shows a reader what came. @returns whether any of it was new. */
   const show = (reading: Reading, messages: readonly FetchedMessage[], end: number): boolean => {
@@ -115,7 +109,7 @@ export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetch
   const kick = (reading: Reading) => (reading.live ? live : arriving).kick();
 
   const arriving: Poller = createPoller({
-    cluster: cluster(),
+    cluster: clusterOf(kafka),
     logger,
     wanted: () => [...readings.values()].filter(({ live, busy }) => !live && !busy),
     asked: () => {},
@@ -126,7 +120,7 @@ export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetch
     misplaced,
   });
   const live: Poller = createPoller({
-    cluster: cluster(),
+    cluster: clusterOf(kafka),
     logger,
     wanted: () => [...readings.values()].filter(({ atEnd, busy }) => atEnd && !busy),
     asked: (asked) => {
@@ -151,9 +145,7 @@ export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetch
     close: async () => {
       closed = true;
       readings.clear();
-      live.close();
-      arriving.close();
-      await Promise.allSettled(clusters.map((one) => one.disconnect()));
+      await Promise.allSettled([live.close(), arriving.close()]);
     },
   };
 };

@@ -28,7 +28,7 @@ export interface Poller {
   /** There may be more that is wanted. */
   kick(): void;
   healthy(): boolean;
-  close(): void;
+  close(): Promise<void>;
 }
 
 const MAX_PARTITION_BYTES = 4 * 1024 * 1024;
@@ -51,6 +51,7 @@ export const createPoller = (options: PollerOptions): Poller => {
   let leadersAt = 0;
   let preparing = false;
   let again = false;
+  const running = new Set<Promise<void>>();
   let closed = false;
   let warnedAt = 0;
 
@@ -102,9 +103,13 @@ export const createPoller = (options: PollerOptions): Poller => {
     }
   };
 
+  const track = (work: Promise<void>) => {
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  };
   const kick = () => {
     again = true;
-    if (!preparing) void prepareAll();
+    if (!preparing && !closed) track(prepareAll());
   };
   const prepareAll = async () => {
     preparing = true;
@@ -200,7 +205,7 @@ export const createPoller = (options: PollerOptions): Poller => {
   };
 
   const start = (nodeId: string) => {
-    if (polling.has(nodeId)) return;
+    if (polling.has(nodeId) || closed) return;
     polling.set(nodeId, Date.now());
     const poll = async () => {
       try {
@@ -223,14 +228,18 @@ export const createPoller = (options: PollerOptions): Poller => {
         polling.delete(nodeId);
       }
     };
-    void poll();
+    track(poll());
   };
 
   return {
     kick,
     healthy: () => [...polling.values()].every((answeredAt) => Date.now() - answeredAt < SILENCE_MS),
-    close: () => {
+    close: async () => {
       closed = true;
+      // Ends what waits for an answer. Who was about to ask would connect again, so that it takes a second time.
+      await cluster.disconnect();
+      await Promise.allSettled(running);
+      await cluster.disconnect();
     },
   };
 };
