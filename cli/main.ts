@@ -6,6 +6,7 @@ import { auditCommand } from './audit.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { explain } from './failure.ts';
 import { keysCommand } from './keys.ts';
+import { reconcileCommand } from './reconcile.ts';
 import { replayCommand } from './replay.ts';
 import { tailCommand } from './tail.ts';
 import { topicsCommand } from './topics.ts';
@@ -18,6 +19,7 @@ const commands = [
   replayCommand,
   usageCommand,
   auditCommand,
+  reconcileCommand,
   applyCommand,
   keysCommand,
   topicsCommand,

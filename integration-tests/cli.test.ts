@@ -303,6 +303,7 @@ describe('parley', () => {
     const commands = [
       ['tail'],
       ['replay'],
+      ['reconcile'],
       ['usage'],
       ['audit'],
       ['audit', 'verify'],
