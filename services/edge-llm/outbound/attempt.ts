@@ -25,6 +25,8 @@ export interface Performing {
   dispatchers: Dispatchers;
   /** Appends, again and again while the log can't be reached: what came of a call must not be lost with it. */
   persist(events: readonly Event[]): Promise<void>;
+  /** Whether the partition is this instance's and can be no other's just now. */
+  owns(partition: number): boolean;
   /** How long the parts of a stream are gathered. */
   coalesceMs: number;
 }
@@ -196,6 +198,8 @@ export const performDispatch = async (
   );
   try {
     if (!request.repeatable && !('kind' in ready)) await persist([say('begun', 'AttemptBegun', { target, attempt })]);
+    // A process that was frozen up to here may have been given up, and the call be made by another.
+    if (!performing.owns(dispatch.partition)) throw new Abandoned('its partition may be another instance’s');
     const end = await callUpstream(performing, dispatch, request, ready, signal, writer);
     if (end.kind === 'failed' && signal.reason instanceof Abandoned) throw signal.reason;
     const rest = await writer.end();

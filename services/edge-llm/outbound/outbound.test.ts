@@ -601,6 +601,28 @@ describe('a partition', () => {
     expect(w.types()).toEqual(['ResponseCompleted']);
   });
 
+  test('that may be another’s after a freeze: nothing is called until that is sure', async () => {
+    const upstream = await startUpstream((_, response) => json(response, completion('hi')));
+    const { cluster, edge, dispatch, until } = await world(upstream.url);
+    await edge();
+    cluster.doubts = 3;
+    await dispatch();
+    await until('ResponseCompleted');
+    expect(cluster.doubts).toBe(0);
+    expect(upstream.received).toHaveLength(1);
+  });
+
+  test('that may be another’s after a freeze: a call that is not safe to repeat is not made, and its end is not known', async () => {
+    const upstream = await startUpstream((_, response) => json(response, completion('hi')));
+    const { cluster, edge, dispatch, until } = await world(upstream.url);
+    await edge();
+    cluster.doubts = 1;
+    await dispatch({ repeatable: false });
+    const [failed] = await until('ResponseFailed');
+    expect(failed?.data.failure.reason).toBe('OUTCOME_UNKNOWN');
+    expect(upstream.received).toHaveLength(0);
+  });
+
   test('that went to another instance takes its calls along', async () => {
     const hungUp = gate();
     const upstream = await startUpstream((_, response) => {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deadLetter } from '../../runtime/dead-letter.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import { createLanes } from '../../runtime/lanes.ts';
-import type { AnyRecorded, Event } from '../../runtime/log.ts';
+import type { AnyRecorded, Consuming, Event } from '../../runtime/log.ts';
 import { RecentIds } from '../../runtime/recent-ids.ts';
 import { hasEnvelope } from '../../runtime/recorded.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
@@ -70,6 +70,7 @@ export const startOutbound = async (
   const lost = new Map<number, NodeJS.Timeout>();
   /** By dispatch, and by request. */
   const flights = new Map<string, Flight>();
+  let consuming: Consuming | undefined;
   const byRequest = new Map<string, Flight>();
 
   const persist = async (events: readonly Event[]): Promise<void> => {
@@ -88,6 +89,8 @@ export const startOutbound = async (
     context: { ...context, logger },
     dispatchers,
     persist,
+    // While it is only about to be handed its first records nothing can be another's.
+    owns: (partition) => consuming?.owns(partition) ?? true,
     coalesceMs: times.coalesceMs,
   };
 
@@ -207,6 +210,8 @@ export const startOutbound = async (
     },
     handle,
   });
+
+  consuming = consumer;
 
   return {
     stop: async () => {

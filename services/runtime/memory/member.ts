@@ -34,6 +34,10 @@ export class Member {
   }
 
   owns(partition: number): boolean {
+    if (this.#cluster.doubts > 0) {
+      this.#cluster.doubts -= 1;
+      return false;
+    }
     return this.#owned.includes(partition);
   }
 
