@@ -39,6 +39,7 @@ const MAX_RETRY_MS = 5_000;
 /** setTimeout takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+const DEADLINE_PASSED = 'The deadline of the request passed.';
 const PART_EXPIRED = 'An earlier part of the conversation is no longer in the log. Send the request again.';
 
 /** A dispatch from being handed over to being done with. */
@@ -110,9 +111,9 @@ export const startOutbound = async (
     const aborted = cancelled.of(id);
     if (aborted) return refuse(performing, dispatch, aborted.reason, aborted.message);
     const left = deadline - context.now();
-    const passed = new Aborted('DEADLINE_EXCEEDED', 'The deadline of the request passed.');
-    if (left <= 0) return refuse(performing, dispatch, passed.reason, passed.message);
-    const timer = setTimeout(() => controller.abort(passed), Math.min(left, MAX_TIMER_MS));
+    if (left <= 0) return refuse(performing, dispatch, 'DEADLINE_EXCEEDED', DEADLINE_PASSED);
+    const passed = () => controller.abort(new Aborted('DEADLINE_EXCEEDED', DEADLINE_PASSED));
+    const timer = setTimeout(passed, Math.min(left, MAX_TIMER_MS));
     try {
       const request = await wholeRequestOf(dispatch);
       if (controller.signal.reason instanceof Abandoned) throw controller.signal.reason;

@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { type ISocketFactory, Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
+import './crc32c.ts';
 import './record-encoding.ts';
 
 /** How to reach a cluster. */
