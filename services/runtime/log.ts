@@ -71,8 +71,8 @@ export interface AssignedPartition {
 /** A place in a consumer group. */
 export interface Consuming {
   /**
-   * Whether this partition is this instance's and can be no other's just now. False while the group is being shared out anew,
-   * and once a process that was frozen may have been given up.
+   * Whether this partition is this instance's and can be no other's just now. False once a process that was frozen may have
+   * been given up, until the group has said what is its now, and what was said before is recalled.
    */
   owns(partition: number): boolean;
   close(): Promise<void>;

@@ -36,6 +36,8 @@ export const defaultOutboundTimes: OutboundTimes = { coalesceMs: 25, graceMs: 20
 /** Far beyond what inbound edges admit: here only memory sets a bound. */
 const CONCURRENCY = 4_000;
 const MAX_RETRY_MS = 5_000;
+/** How often it is asked again whose a dispatch is. */
+const UNSURE_MS = 50;
 /** setTimeout takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -74,8 +76,24 @@ export const startOutbound = async (
   let consuming: Consuming | undefined;
   const byRequest = new Map<string, Flight>();
 
-  const persist = async (events: readonly Event[]): Promise<void> => {
+  // While it is only about to be handed its first records nothing can be another's.
+  const owns = ({ partition }: Dispatch) => consuming?.owns(partition) ?? true;
+  /** Waits until it is known whose a dispatch is. @throws Abandoned where it is, or was meanwhile, another's. */
+  const untilOurs = async (dispatch: Dispatch): Promise<void> => {
+    if (owns(dispatch)) return;
+    while (!owns(dispatch)) {
+      const reason: unknown = flights.get(dispatch.id)?.controller.signal.reason;
+      if (reason instanceof Abandoned) throw reason;
+      if (halted.signal.aborted) throw new Abandoned('the edge has stopped');
+      await sleep(UNSURE_MS);
+    }
+    const { finished: done, unfinished } = said.get(dispatch.partition) ?? nothingSaid();
+    if (done.has(dispatch.id) || unfinished.has(dispatch.id)) throw new Abandoned('another instance has taken it up');
+  };
+
+  const append = async (events: readonly Event[], before = async () => {}): Promise<void> => {
     for (let wait = times.retryMs; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      await before();
       try {
         await log.append(events);
         return;
@@ -89,12 +107,10 @@ export const startOutbound = async (
   const performing: Performing = {
     context: { ...context, logger },
     dispatchers,
-    persist,
-    // While it is only about to be handed its first records nothing can be another's.
-    owns: (partition) => consuming?.owns(partition) ?? true,
+    persist: (dispatch, events) => append(events, () => untilOurs(dispatch)),
+    owns,
     coalesceMs: times.coalesceMs,
   };
-
   const wholeRequestOf = wholeRequests(log, recent);
 
   const cancelled = await followCancelledRequests(log, context.now(), logger, (requestId, aborted) =>
@@ -163,7 +179,7 @@ export const startOutbound = async (
       { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
       'dead letter',
     );
-    await persist([deadLetter('edge-llm', record, reason, context.now())]);
+    await append([deadLetter('edge-llm', record, reason, context.now())]);
     metrics.deadLetters.inc({ service: 'edge-llm', topic: record.topic });
   };
 

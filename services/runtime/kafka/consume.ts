@@ -170,7 +170,7 @@ export const startConsume = async (
   const timer = setInterval(() => void commit(tenures.values()), COMMIT_INTERVAL_MS);
 
   return {
-    owns: (partition) => tenures.has(partition) && mayHand(),
+    owns: (partition) => membership.isInSession() && (tenures.get(partition)?.queues.length ?? 0) > 0,
     healthy: () => membership.healthy(),
     appended: (record) => {
       const tenure = tenures.get(record.partition);

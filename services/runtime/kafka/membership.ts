@@ -4,6 +4,8 @@ import type { KafkaLogContext } from './shared.ts';
 
 export interface Membership {
   /** Whether no other member can own what this one was assigned. */
+  isInSession(): boolean;
+  /** The same, and nothing is about to be assigned anew. */
   isValid(): boolean;
   /** @throws when the group no longer counts this member in. */
   commit(offsets: { topic: string; partition: number; offset: string; metadata: string }[]): Promise<void>;
@@ -69,7 +71,8 @@ export const joinGroup = async (
     validUntil = sentAt + SESSION_MS;
     beatAt = Date.now();
   };
-  const isValid = () => !rebalancing && performance.now() < validUntil;
+  const isInSession = () => performance.now() < validUntil;
+  const isValid = () => !rebalancing && isInSession();
 
   consumer.on(consumer.events.REQUEST, ({ payload }: Answered) => {
     if (payload.apiName === 'Heartbeat' || payload.apiName === 'SyncGroup')
@@ -114,6 +117,7 @@ export const joinGroup = async (
   await start();
 
   return {
+    isInSession,
     isValid,
     commit: (offsets) => consumer.commitOffsets(offsets),
     healthy: () => Date.now() - beatAt < SILENCE_MS,

@@ -13,8 +13,8 @@ export interface Group {
 export class MemoryCluster {
   /** Set: appends are refused, as when Kafka cannot be reached. */
   unavailable = false;
-  /** How many times more a member is not sure to own what it was assigned, as after it was frozen. */
-  doubts = 0;
+  /** Whether a member is sure to own what it was assigned; not so after it was frozen. */
+  isSure = () => true;
   readonly #partitions = new Map<string, Stored[]>();
   readonly #groups = new Map<string, Group>();
   readonly #watchers = new Set<() => void>();

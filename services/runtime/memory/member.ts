@@ -34,11 +34,7 @@ export class Member {
   }
 
   owns(partition: number): boolean {
-    if (this.#cluster.doubts > 0) {
-      this.#cluster.doubts -= 1;
-      return false;
-    }
-    return this.#owned.includes(partition);
+    return this.#cluster.isSure() && this.#owned.includes(partition);
   }
 
   async own(partitions: number[]): Promise<void> {
