@@ -50,9 +50,12 @@ export interface Consumer {
   patienceMs?: number | undefined;
   /** Which event types are handed over; others are passed by. Records without a readable envelope always are handed over. */
   types: readonly EventType[];
-  /** These partitions (of every topic read) are now this instance's: called, and awaited, before any of their records. */
+  /**
+   * These partitions (of every topic read) are now this instance's: called, and awaited, before any of their records. Also
+   * called, without `revoked` before it, where they are this instance's still and are handed over again.
+   */
   assigned(partitions: readonly AssignedPartition[]): Promise<void>;
-  /** These partitions may now be another instance's. */
+  /** These partitions may now be another instance's: from here on nothing may be begun or said that is theirs to say. */
   revoked(partitions: readonly number[]): void;
   /**
    * One record, in order within its partition. The next comes without waiting for the promise: it settles when the record

@@ -24,13 +24,13 @@ export interface Performing {
   context: ServiceContext;
   dispatchers: Dispatchers;
   /**
-   * Appends what is said about a dispatch once it is sure that no other instance says it, and again and again while the log
+   * Appends what is said about the dispatch once it is sure that no other instance says it, and again and again while the log
    * can't be reached: what came of a call must not be lost with it.
    * @throws Abandoned where it is another's.
    */
-  persist(dispatch: Dispatch, events: readonly Event[]): Promise<void>;
+  persist(events: readonly Event[]): Promise<void>;
   /** Whether the dispatch is this instance's and can be no other's just now. */
-  owns(dispatch: Dispatch): boolean;
+  owns(): boolean;
   /** How long the parts of a stream are gathered. */
   coalesceMs: number;
 }
@@ -48,7 +48,7 @@ export const refuse = async (
   message: string,
 ): Promise<void> => {
   const say = saying(dispatch, dispatch.traceparent, context.now);
-  await persist(dispatch, [responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
+  await persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
 };
 
 /**
@@ -75,7 +75,7 @@ export const closeUnfinished = async (
     ...(await metersOfChunks(request, payloads)),
   };
   const say = saying(dispatch, dispatch.traceparent, context.now);
-  await persist(dispatch, [responseFailed(say, dispatch.data, failed, unfinished.count)]);
+  await persist([responseFailed(say, dispatch.data, failed, unfinished.count)]);
 };
 
 interface Ready {
@@ -146,16 +146,11 @@ const sizeOf = (events: readonly Event[]) =>
   );
 
 /** Appends the last chunks and the outcome, together where they fit. */
-const conclude = async (
-  { persist }: Performing,
-  dispatch: Dispatch,
-  chunks: readonly Event[],
-  outcome: readonly Event[],
-) => {
+const conclude = async ({ persist }: Performing, chunks: readonly Event[], outcome: readonly Event[]) => {
   if (chunks.length > 0 && sizeOf(outcome) > MAX_TOGETHER_BYTES) {
-    await persist(dispatch, chunks);
-    await persist(dispatch, outcome);
-  } else await persist(dispatch, [...chunks, ...outcome]);
+    await persist(chunks);
+    await persist(outcome);
+  } else await persist([...chunks, ...outcome]);
 };
 
 const callUpstream = async (
@@ -201,30 +196,24 @@ export const performDispatch = async (
   const say = saying(dispatch, span.traceparent, context.now);
   const { target, attempt } = data;
   const writer = createChunkWriter(
-    (events) => persist(dispatch, events),
+    persist,
     (index, payload) => say(`chunk-${index}`, 'ResponseChunk', { index, attempt, payload }),
     coalesceMs,
   );
   try {
-    if (!request.repeatable && !('kind' in ready))
-      await persist(dispatch, [say('begun', 'AttemptBegun', { target, attempt })]);
+    if (!request.repeatable && !('kind' in ready)) await persist([say('begun', 'AttemptBegun', { target, attempt })]);
     // A process that was frozen up to here may have been given up, and the call be made by another.
-    if (!performing.owns(dispatch)) throw new Abandoned('its partition may be another instance’s');
+    if (!performing.owns()) throw new Abandoned('its partition may be another instance’s');
     const end = await callUpstream(performing, dispatch, request, ready, signal, writer);
     if (end.kind === 'failed' && signal.reason instanceof Abandoned) throw signal.reason;
     const rest = await writer.end();
     const chunks = writer.count();
     if (end.kind === 'completed') {
       const served = data.probe ? [say('probe-succeeded', 'ProbeSucceeded', { target })] : [];
-      await conclude(performing, dispatch, rest, [responseCompleted(say, data, end, chunks), ...served]);
+      await conclude(performing, rest, [responseCompleted(say, data, end, chunks), ...served]);
     } else {
       const failed = attemptFailed(say, data, end);
-      await conclude(
-        performing,
-        dispatch,
-        rest,
-        end.retryable ? [failed] : [responseFailed(say, data, end, chunks), failed],
-      );
+      await conclude(performing, rest, end.retryable ? [failed] : [responseFailed(say, data, end, chunks), failed]);
       context.metrics.attemptsFailed.inc({ target: target.id, reason: end.failure.reason });
     }
     endSpan(span, end);

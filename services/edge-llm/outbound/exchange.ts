@@ -132,6 +132,7 @@ async function* streamed(
       for (const event of bytes ? sse.feed(bytes) : sse.end()) {
         if (!stream.isOver()) parts.push(stream.add({ ...event, data: clean(event.data) }));
       }
+      if (!stream.isOver()) sse.check();
       if (!bytes || stream.isOver()) parts.push(stream.end());
     } catch (error) {
       stop = error;

@@ -84,7 +84,7 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
         environment: { KEY: 'sk-from-environment' },
         now: Date.now,
       };
-      const edge = await startOutbound(context, { ...defaultOutboundTimes, retryMs: 5, lostMs: 300, ...times });
+      const edge = await startOutbound(context, { ...defaultOutboundTimes, retryMs: 5, ...times });
       let over: Promise<void> | undefined;
       const stop = () => {
         over ??= edge.stop();
@@ -148,7 +148,7 @@ describe('a dispatch', () => {
     const dispatch = await w.dispatch();
     const [completed] = await w.until('ResponseCompleted');
     expect(completed).toMatchObject({
-      id: derivedId(dispatch.id, 'edge-llm', 'completed'),
+      id: derivedId(dispatch.id, 'edge-llm', 'outcome'),
       source: 'edge-llm',
       key: 'context-1',
       correlationId: dispatch.correlationId,
@@ -428,7 +428,7 @@ describe('after a crash', () => {
     await edge.log.crash();
     await w.edge({ graceMs: 0 });
     const [failed] = await w.until('ResponseFailed');
-    expect(failed).toMatchObject({ id: derivedId(dispatch.id, 'edge-llm', 'failed') });
+    expect(failed).toMatchObject({ id: derivedId(dispatch.id, 'edge-llm', 'outcome') });
     expect(failed!.data).toMatchObject({ failure: { reason: 'OUTCOME_UNKNOWN' }, chunks: 0, meters: {} });
     expect(upstream.received).toHaveLength(1);
   });
@@ -617,9 +617,13 @@ describe('a partition', () => {
     const upstream = await startUpstream((_, response) => json(response, completion('hi')));
     const { cluster, edge, dispatch, until } = await world(upstream.url);
     await edge();
-    let asked = 0;
+    let doubted = false;
     // Sure when it says that it begins, and not when it is to call.
-    cluster.isSure = () => ++asked !== 2;
+    cluster.isSure = () => {
+      if (doubted || cluster.all('mesh.attempts').length === 0) return true;
+      doubted = true;
+      return false;
+    };
     await dispatch({ repeatable: false });
     const [failed] = await until('ResponseFailed');
     expect(failed?.data.failure.reason).toBe('OUTCOME_UNKNOWN');

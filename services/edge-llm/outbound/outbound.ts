@@ -25,13 +25,11 @@ export interface OutboundTimes {
   coalesceMs: number;
   /** How long calls may go on once the edge is to stop. */
   graceMs: number;
-  /** How long a lost partition may take to come back before its calls are left to its new owner. */
-  lostMs: number;
   /** The first wait before something is appended again; it doubles up to 5 s. */
   retryMs: number;
 }
 
-export const defaultOutboundTimes: OutboundTimes = { coalesceMs: 25, graceMs: 20_000, lostMs: 2_000, retryMs: 250 };
+export const defaultOutboundTimes: OutboundTimes = { coalesceMs: 25, graceMs: 20_000, retryMs: 250 };
 
 /** Far beyond what inbound edges admit: here only memory sets a bound. */
 const CONCURRENCY = 4_000;
@@ -49,6 +47,8 @@ interface Flight {
   controller: AbortController;
   partition: number;
   done: Promise<void>;
+  /** Set: nothing more is said about it here, for it is, or may be, another instance's. */
+  abandoned: Abandoned | undefined;
 }
 
 /**
@@ -70,25 +70,20 @@ export const startOutbound = async (
   const said = new Map<number, Said>();
   /** What was done with here, tenures before included: recalling may miss what is said meanwhile. */
   const finished = new RecentIds();
-  const lost = new Map<number, NodeJS.Timeout>();
   /** By dispatch, and by request. */
   const flights = new Map<string, Flight>();
   let consuming: Consuming | undefined;
   const byRequest = new Map<string, Flight>();
 
   // While it is only about to be handed its first records nothing can be another's.
-  const owns = ({ partition }: Dispatch) => consuming?.owns(partition) ?? true;
-  /** Waits until it is known whose a dispatch is. @throws Abandoned where it is, or was meanwhile, another's. */
-  const untilOurs = async (dispatch: Dispatch): Promise<void> => {
-    if (owns(dispatch)) return;
-    while (!owns(dispatch)) {
-      const reason: unknown = flights.get(dispatch.id)?.controller.signal.reason;
-      if (reason instanceof Abandoned) throw reason;
-      if (halted.signal.aborted) throw new Abandoned('the edge has stopped');
+  const owns = (partition: number) => consuming?.owns(partition) ?? true;
+  /** Waits until it is known whose a flight is. @throws Abandoned where it is, or was meanwhile, another's. */
+  const untilOurs = async (flight: Flight): Promise<void> => {
+    for (;;) {
+      if (flight.abandoned) throw flight.abandoned;
+      if (owns(flight.partition)) return;
       await sleep(UNSURE_MS);
     }
-    const { finished: done, unfinished } = said.get(dispatch.partition) ?? nothingSaid();
-    if (done.has(dispatch.id) || unfinished.has(dispatch.id)) throw new Abandoned('another instance has taken it up');
   };
 
   const append = async (events: readonly Event[], before = async () => {}): Promise<void> => {
@@ -104,20 +99,22 @@ export const startOutbound = async (
       }
     }
   };
-  const performing: Performing = {
+  const performingFor = (flight: Flight): Performing => ({
     context: { ...context, logger },
     dispatchers,
-    persist: (dispatch, events) => append(events, () => untilOurs(dispatch)),
-    owns,
+    persist: (events) => append(events, () => untilOurs(flight)),
+    owns: () => !flight.abandoned && owns(flight.partition),
     coalesceMs: times.coalesceMs,
-  };
+  });
   const wholeRequestOf = wholeRequests(log, recent);
 
   const cancelled = await followCancelledRequests(log, context.now(), logger, (requestId, aborted) =>
     byRequest.get(requestId)?.controller.abort(aborted),
   );
 
-  const perform = async (dispatch: Dispatch, controller: AbortController) => {
+  const perform = async (dispatch: Dispatch, flight: Flight) => {
+    const performing = performingFor(flight);
+    const { controller } = flight;
     const { deadline, id } = dispatch.data.request;
     const unfinished = said.get(dispatch.partition)?.unfinished.get(dispatch.id);
     if (unfinished) {
@@ -132,7 +129,7 @@ export const startOutbound = async (
     const timer = setTimeout(passed, Math.min(left, MAX_TIMER_MS));
     try {
       const request = await wholeRequestOf(dispatch);
-      if (controller.signal.reason instanceof Abandoned) throw controller.signal.reason;
+      await untilOurs(flight);
       if (!request) {
         logger.warn(
           { conversation: dispatch.key, request: id },
@@ -146,31 +143,35 @@ export const startOutbound = async (
     }
   };
 
-  const finish = async (dispatch: Dispatch, controller: AbortController) => {
-    if (controller.signal.reason instanceof Abandoned) throw controller.signal.reason;
+  const finish = async (dispatch: Dispatch, flight: Flight) => {
+    await untilOurs(flight);
     try {
-      await perform(dispatch, controller);
+      await perform(dispatch, flight);
     } catch (error) {
       if (error instanceof Abandoned || isLogUnavailable(error)) throw error;
       // A mistake of this edge: its conversation gets an end all the same.
       logger.error({ err: error, request: dispatch.correlationId }, 'a dispatch could not be performed');
-      await refuse(performing, dispatch, 'UNSPECIFIED', 'The mesh failed to perform the call.');
+      await refuse(performingFor(flight), dispatch, 'UNSPECIFIED', 'The mesh failed to perform the call.');
     }
     finished.add(dispatch.id);
   };
 
   const begin = (dispatch: Dispatch): Promise<void> => {
-    const controller = new AbortController();
-    const done = lanes
-      .run(dispatch.key, () => finish(dispatch, controller))
-      .finally(() => {
-        flights.delete(dispatch.id);
-        if (byRequest.get(dispatch.correlationId) === flight) byRequest.delete(dispatch.correlationId);
-      });
-    const flight = { controller, partition: dispatch.partition, done };
+    const flight: Flight = {
+      controller: new AbortController(),
+      partition: dispatch.partition,
+      done: Promise.resolve(),
+      abandoned: undefined,
+    };
     flights.set(dispatch.id, flight);
     byRequest.set(dispatch.correlationId, flight);
-    return done;
+    flight.done = lanes
+      .run(dispatch.key, () => finish(dispatch, flight))
+      .finally(() => {
+        if (flights.get(dispatch.id) === flight) flights.delete(dispatch.id);
+        if (byRequest.get(dispatch.correlationId) === flight) byRequest.delete(dispatch.correlationId);
+      });
+    return flight.done;
   };
 
   const bury = async (record: AnyRecorded, error: unknown) => {
@@ -189,7 +190,7 @@ export const startOutbound = async (
     if (finished.has(record.id) || said.get(record.partition)?.finished.has(record.id)) return;
     // Handed over again while its call goes on here: it is the same call.
     const flight = flights.get(record.id);
-    if (flight) return flight.done;
+    if (flight && !flight.abandoned) return flight.done;
     if (stopping) throw new Abandoned('the edge is stopping');
     try {
       if (!record.data.request.protocol.startsWith('openai.')) return;
@@ -201,29 +202,24 @@ export const startOutbound = async (
   };
 
   const abandon = (which: (flight: Flight) => boolean, why: string) => {
-    for (const flight of flights.values()) if (which(flight)) flight.controller.abort(new Abandoned(why));
+    for (const flight of flights.values())
+      if (which(flight)) {
+        flight.abandoned ??= new Abandoned(why);
+        flight.controller.abort(flight.abandoned);
+      }
   };
 
   const consumer = await log.consume('edge-llm-outbound', ['mesh.dispatches'], {
     types: ['RequestDispatched'],
     assigned: async (assigned) => {
-      for (const { partition } of assigned) {
-        clearTimeout(lost.get(partition));
-        lost.delete(partition);
-      }
       const recalled = await recall(log, assigned, (record, error) =>
         logger.error({ err: error, topic: record.topic, offset: record.offset }, 'a recalled record was passed over'),
       );
       for (const { partition } of assigned) said.set(partition, recalled.get(partition) ?? nothingSaid());
     },
     revoked: (partitions) => {
-      for (const partition of partitions) {
-        said.delete(partition);
-        clearTimeout(lost.get(partition));
-        // A partition that is merely handed over again comes back at once; its calls are joined, not ended.
-        const leave = () => abandon((flight) => flight.partition === partition, 'its partition is another instance’s');
-        lost.set(partition, setTimeout(leave, times.lostMs));
-      }
+      for (const partition of partitions) said.delete(partition);
+      abandon((flight) => partitions.includes(flight.partition), 'its partition is another instance’s');
     },
     handle,
   });
@@ -240,7 +236,6 @@ export const startOutbound = async (
       // Without an outcome: whoever is handed these dispatches next performs them, or closes those that were begun.
       halted.abort();
       abandon(() => true, 'the edge has stopped');
-      for (const timer of lost.values()) clearTimeout(timer);
       await closed;
       await lanes.idle();
       await cancelled.close();

@@ -35,8 +35,9 @@ export const failedOf = (reason: mesh.FailureReason, message: string): Failed =>
   estimated: false,
 });
 
+// Both outcomes have one id: should two instances state one each, all who read it count the first.
 export const responseFailed = (say: Say, data: mesh.RequestDispatched, failed: Failed, chunks: number) =>
-  say('failed', 'ResponseFailed', {
+  say('outcome', 'ResponseFailed', {
     ...asked(data),
     failure: failed.failure,
     chunks,
@@ -64,7 +65,7 @@ export const attemptFailed = (
 
 export const responseCompleted = (say: Say, data: mesh.RequestDispatched, completed: Completed, chunks: number) => {
   const { status, headers, message, meters, estimated, startedAt, firstByteAt } = completed;
-  return say('completed', 'ResponseCompleted', {
+  return say('outcome', 'ResponseCompleted', {
     ...asked(data),
     status,
     headers,

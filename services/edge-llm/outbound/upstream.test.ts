@@ -303,6 +303,36 @@ describe('a stream', () => {
     expect(failed).toMatchObject({ failure: { reason }, retryable });
   });
 
+  test("of bytes that are not UTF-8 after its end is whole, and before it what came whole is the client's", async () => {
+    const broken = Buffer.from([0xff]);
+    const first = Buffer.from(data(chunk({ content: 'a' })));
+    const rest = Buffer.from(data(chunk({}, 'stop')) + data('[DONE]'));
+    const answered = async (...parts: Buffer[]) => {
+      const { call } = await against((_, response) => stream(response, [Buffer.concat(parts)]), {
+        request: requestOf(streamingChat),
+      });
+      return all(call);
+    };
+    const whole = await answered(first, rest, broken);
+    expect(whole.map(({ kind }) => kind)).toEqual(['chunk', 'completed']);
+    const cut = await answered(first, broken, rest);
+    expect(cut.map(({ kind }) => kind)).toEqual(['chunk', 'failed']);
+    expect(textOf(cut)).toBe(first.toString());
+  });
+
+  test('of bytes that are not UTF-8 fails at once, although more may come', async () => {
+    const part = Buffer.concat([Buffer.from(data(chunk({ content: 'a' }))), Buffer.from([0xff])]);
+    const { call } = await against(
+      (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(part);
+      },
+      { request: requestOf(streamingChat) },
+    );
+    const [handedOn, failed] = await all(call);
+    expect(handedOn).toMatchObject({ kind: 'chunk' });
+    expect(failed).toMatchObject({ kind: 'failed', failure: { reason: 'BAD_RESPONSE' } });
+  });
+
   test('of bytes that are not UTF-8 fails', async () => {
     const failed = await failureOf((_, response) => stream(response, [Buffer.from([0x64, 0xff, 0xfe, 0x0a, 0x0a])]), {
       request: requestOf(streamingChat),

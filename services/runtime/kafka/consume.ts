@@ -122,8 +122,6 @@ export const startConsume = async (
     const fresh = begin([partition]);
     await sleep(RETRY_MS);
     await commit([tenure]);
-    if (fresh.every(({ over }) => over)) return;
-    handler.revoked([partition]);
     await untilPrepared(fresh);
   };
 
@@ -150,10 +148,10 @@ export const startConsume = async (
     for (const queue of queues()) queue.read();
   };
   const assigned = (partitions: readonly number[], continued: boolean) => {
-    if (closed) return;
     const lost = [...tenures.values()].filter((t) => !continued || !partitions.includes(t.partition));
     for (const tenure of lost) end(tenure);
     if (lost.length > 0) handler.revoked(lost.map((t) => t.partition));
+    if (closed) return;
     readAll();
     const fresh = partitions.filter((partition) => !tenures.has(partition));
     if (fresh.length > 0) void untilPrepared(begin(fresh));

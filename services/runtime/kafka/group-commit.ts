@@ -11,6 +11,7 @@ export interface Outgoing {
 }
 
 interface Append {
+  since: number;
   records: readonly Outgoing[];
   resolve(): void;
   reject(error: Error): void;
@@ -32,6 +33,11 @@ const MAX_WAITING = 100_000;
 const UNCONFIRMED_MS = 5_000;
 const RECONNECT_MS = 1_000;
 const CLOSE_GRACE_MS = 15_000;
+/**
+ * What waited longer is not sent: a process that was frozen meanwhile may have been given up, and another have said it. Less
+ * than a session of a consumer group.
+ */
+const STALE_MS = 8_000;
 
 const sizeOf = ({ message: { key, value, headers = {} } }: Outgoing) => {
   let bytes = 64 + (key?.length ?? 0) + (value?.length ?? 0);
@@ -65,7 +71,15 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
   let sendingSince = 0;
   let closing = false;
 
+  const dropStale = () => {
+    const [first] = waiting;
+    if (!first || performance.now() - first.since <= STALE_MS) return;
+    // What waits behind was stated in the belief that this is in the log: it fails with it, so that order holds.
+    fail(waiting.splice(0), new Error(`it waited for more than ${STALE_MS / 1_000} s`));
+  };
+
   const takeBatch = (): Append[] => {
+    dropStale();
     const byPartition = new Map<string, number>();
     let records = 0;
     let bytes = 0;
@@ -138,6 +152,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const batch = takeBatch();
+      if (batch.length === 0) break;
       if (sendingSince === 0) sendingSince = Date.now();
       try {
         await send(batch);
@@ -156,7 +171,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
     append: (records, signal) =>
       new Promise<void>((resolve, reject) => {
         if (waiting.length >= MAX_WAITING) return reject(unavailable('too many appends are waiting'));
-        const append: Append = { records, resolve, reject };
+        const append: Append = { since: performance.now(), records, resolve, reject };
         if (signal) {
           const abort = () => {
             waiting = waiting.filter((other) => other !== append);

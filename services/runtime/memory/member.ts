@@ -11,10 +11,8 @@ export class Member {
   readonly #topics: readonly TopicName[];
   readonly #consumer: Consumer;
   readonly #read: (record: Stored) => AnyRecorded;
-  #owned: number[] = [];
-  #positions = new Map<string, FinishedPrefix>();
-  /** Changes when what was handed over before no longer counts. */
-  #epoch = 0;
+  /** By partition, where it is in each topic. Another object: what was handed over before no longer counts. */
+  readonly #tenures = new Map<number, Map<TopicName, FinishedPrefix>>();
   #handing = false;
   #unwatch: () => void;
 
@@ -34,27 +32,27 @@ export class Member {
   }
 
   owns(partition: number): boolean {
-    return this.#cluster.isSure() && this.#owned.includes(partition);
+    return this.#cluster.isSure() && this.#tenures.has(partition);
   }
 
   async own(partitions: number[]): Promise<void> {
-    this.#epoch += 1;
-    if (this.#owned.length > 0) this.#consumer.revoked(this.#owned);
-    this.#owned = partitions;
-    this.#positions = new Map();
-    await this.#begin(partitions);
+    const lost = [...this.#tenures.keys()].filter((partition) => !partitions.includes(partition));
+    for (const partition of lost) this.#tenures.delete(partition);
+    if (lost.length > 0) this.#consumer.revoked(lost);
+    await this.#begin(partitions.filter((partition) => !this.#tenures.has(partition)));
   }
 
   async #begin(partitions: readonly number[]): Promise<void> {
-    const epoch = this.#epoch;
+    const fresh = partitions.map((partition) => [partition, new Map<TopicName, FinishedPrefix>()] as const);
+    for (const [partition, tenure] of fresh) this.#tenures.set(partition, tenure);
     const since = (partition: number) =>
       Math.min(Date.now(), ...this.#topics.map((t) => this.#group.committed.get(`${t} ${partition}`)?.time ?? 0));
-    await this.#consumer.assigned(partitions.map((partition) => ({ partition, since: since(partition) })));
-    if (epoch !== this.#epoch) return;
-    for (const partition of partitions)
+    if (fresh.length > 0)
+      await this.#consumer.assigned(partitions.map((partition) => ({ partition, since: since(partition) })));
+    for (const [partition, tenure] of fresh)
       for (const topic of this.#topics) {
         const committed = this.#group.committed.get(`${topic} ${partition}`) ?? { offset: 0, time: 0 };
-        this.#positions.set(`${topic} ${partition}`, new FinishedPrefix(committed.offset, committed.time));
+        tenure.set(topic, new FinishedPrefix(committed.offset, committed.time));
       }
     void this.#pump();
   }
@@ -64,46 +62,40 @@ export class Member {
     this.#handing = true;
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#handing = false;
-    for (const partition of this.#owned)
-      for (const topic of this.#topics) {
-        const prefix = this.#positions.get(`${topic} ${partition}`);
-        if (!prefix) continue;
-        for (const stored of this.#cluster.records(topic, partition).slice(prefix.next)) this.#hand(prefix, stored);
-      }
+    for (const [partition, tenure] of this.#tenures)
+      for (const [topic, prefix] of tenure)
+        for (const stored of this.#cluster.records(topic, partition).slice(prefix.next))
+          this.#hand(partition, tenure, prefix, stored);
   }
 
-  #hand(prefix: FinishedPrefix, stored: Stored): void {
+  #hand(partition: number, tenure: Map<TopicName, FinishedPrefix>, prefix: FinishedPrefix, stored: Stored): void {
     const type = typeOf(stored.headers);
     const wanted = type === '' || this.#consumer.types.includes(type as EventType);
     if (!wanted) {
       prefix.skip(stored.offset, stored.time);
       return;
     }
-    const epoch = this.#epoch;
     const finish = prefix.hand(stored.offset, stored.time);
-    this.#consumer.handle(this.#read(stored)).then(
-      () => {
-        if (epoch === this.#epoch) finish();
-      },
-      () => this.#again(epoch),
-    );
+    this.#consumer.handle(this.#read(stored)).then(finish, () => this.#again(partition, tenure));
   }
 
-  #again(epoch: number): void {
-    if (epoch !== this.#epoch) return;
+  #again(partition: number, tenure: Map<TopicName, FinishedPrefix>): void {
+    if (this.#tenures.get(partition) !== tenure) return;
     this.#commit();
-    const owned = this.#owned;
-    setTimeout(() => void (epoch === this.#epoch && this.own(owned)), 5);
+    const between = new Map<TopicName, FinishedPrefix>();
+    this.#tenures.set(partition, between);
+    setTimeout(() => void (this.#tenures.get(partition) === between && this.#begin([partition])), 5);
   }
 
   #commit(): void {
-    for (const [key, prefix] of this.#positions) this.#group.committed.set(key, prefix.committable);
+    for (const [partition, tenure] of this.#tenures)
+      for (const [topic, prefix] of tenure) this.#group.committed.set(`${topic} ${partition}`, prefix.committable);
   }
 
   async close(): Promise<void> {
     this.#unwatch();
-    while ([...this.#positions.values()].some((prefix) => prefix.size > 0))
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    const prefixes = () => [...this.#tenures.values()].flatMap((tenure) => [...tenure.values()]);
+    while (prefixes().some((prefix) => prefix.size > 0)) await new Promise((resolve) => setTimeout(resolve, 1));
     this.#commit();
     this.crash();
   }
@@ -111,9 +103,7 @@ export class Member {
   /** Ends without committing, as a killed process does. */
   crash(): void {
     this.#unwatch();
-    this.#epoch += 1;
-    this.#positions = new Map();
-    this.#owned = [];
+    this.#tenures.clear();
   }
 }
 
