@@ -2,9 +2,11 @@
  * Starts the services named on the command line, or all of them, on the cluster that the environment names:
  *   node services/main.ts policy routing
  */
-import pino from 'pino';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino, { type Logger } from 'pino';
 import { describeServices, services } from './index.ts';
 import { readEnvironment } from './runtime/environment.ts';
+import { isOutage } from './runtime/errors.ts';
 import { startProcess } from './runtime/process.ts';
 import { untilSignalled } from './runtime/signals.ts';
 
@@ -14,6 +16,22 @@ Starts the services named, or all of them: ${services.map((s) => s.name).join(',
 KAFKA_BROKERS and SCHEMA_REGISTRY_URL say where the cluster is; \`parley topics apply\` prepares it.
 GET /healthz, /readyz and /metrics on PARLEY_HOST:PARLEY_PORT (127.0.0.1:4000).`;
 
+/** A broker or the registry may be just starting, or a leader being elected. */
+const PATIENCE_MS = 60_000;
+const RETRY_MS = 2_000;
+
+const patiently = async <T>(attempt: () => Promise<T>, logger: Logger): Promise<T> => {
+  for (const until = Date.now() + PATIENCE_MS; ; ) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isOutage(error) || Date.now() > until) throw error;
+      logger.warn({ err: error }, 'the cluster does not answer, trying again');
+      await sleep(RETRY_MS);
+    }
+  }
+};
+
 const start = async (names: readonly string[]): Promise<void> => {
   const unknown = names.filter((name) => !services.some((s) => s.name === name));
   if (unknown.length > 0) throw new Error(`there is no service ${unknown.join(', ')}\n\n${usage}`);
@@ -22,15 +40,8 @@ const start = async (names: readonly string[]): Promise<void> => {
   const logger = pino({ level: logLevel });
   const chosen = names.length > 0 ? services.filter((s) => names.includes(s.name)) : services;
   console.error(describeServices(chosen));
-  const running = await startProcess({
-    ...cluster,
-    topicPrefix,
-    host,
-    port,
-    services: chosen,
-    logger,
-    environment: process.env,
-  });
+  const options = { ...cluster, topicPrefix, host, port, services: chosen, logger, environment: process.env };
+  const running = await patiently(() => startProcess(options), logger);
   logger.info({ url: running.url, services: chosen.map((s) => s.name) }, 'ready');
   logger.info({ signal: await untilSignalled() }, 'stopping');
   await running.stop();

@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import {
+  type ErrorCode,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+} from 'yaml';
 import type { Finding, Problem, Segment } from './problem.ts';
 import { printPath } from './problem.ts';
 
@@ -28,7 +38,7 @@ export const readYaml = (bytes: Uint8Array, file: string): YamlSource | Problem[
     return parse(text, file);
   } catch (error) {
     if (error instanceof RangeError) return wholeFile(tooDeep);
-    return wholeFile(`cannot be read: ${(error as Error).message}`);
+    return wholeFile(`cannot be read: ${withoutQuote((error as Error).message)}`);
   }
 };
 
@@ -64,8 +74,17 @@ const parse = (text: string, file: string): YamlSource | Problem[] => {
 const explain = ({ code, message, pos }: YAMLError, text: string): string => {
   if (code === 'DUPLICATE_KEY') return `${/^[^:\s]*/.exec(text.slice(pos[0]))} is there twice: remove one`;
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: remove it';
-  return `YAML: ${message}`;
+  return `YAML: ${ownWords[code] ?? withoutQuote(message)}`;
 };
+
+/** Errors that say what stands there, which may be a secret; these have their own words, as a quote is in the middle. */
+const ownWords: Partial<Record<ErrorCode, string>> = {
+  BAD_DIRECTIVE: 'a line that begins with % is not a directive of YAML 1.2',
+  BAD_DQ_ESCAPE: 'Invalid escape sequence',
+  TAG_RESOLVE_FAILED: 'Unresolved tag',
+};
+
+const withoutQuote = (message: string): string => message.replace(/(?<=\S): .*$/s, '');
 
 const depth = (value: unknown): number => {
   let levels = 0;

@@ -55,3 +55,14 @@ test('a type that this process did not ask to write is refused', async () => {
   const codec = await createCodec(localSchemaIds(), []);
   expect(() => codec.encode('CancelRequested', data)).toThrow('does not write');
 });
+
+test.each([
+  ['more headers than bytes', 'EventDeadLettered', [0, 0, 0, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x40]],
+  ['an int of more than 32 bits', 'ResponseChunk', [0x80, 0x80, 0x80, 0x80, 0x40, 0, 0]],
+] as const)('a value with %s is undecodable', async (_, type, bytes) => {
+  const ids = localSchemaIds();
+  const codec = await createCodec(ids, []);
+  const value = Buffer.from([0, 0, 0, 0, await ids.idOf(type, {}), ...bytes]);
+  await learned(codec, value);
+  expect(() => codec.decode(type, value)).toThrow(expect.objectContaining({ code: 'PARLEY_UNDECODABLE' }));
+});

@@ -7,6 +7,7 @@ import { wholeSchema } from '../../schemas/index.ts';
 import type { EventData, EventType } from '../../topics/index.ts';
 import { topicOf } from '../../topics/index.ts';
 import { RuntimeError } from './errors.ts';
+import './avro-bounds.ts';
 
 /** Where schema ids come from: a registry, or numbers given out locally. */
 export interface SchemaIds {

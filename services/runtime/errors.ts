@@ -21,3 +21,7 @@ export class RuntimeError extends Error {
 /** Whether an error says that the log could not confirm an append in time. */
 export const isLogUnavailable = (error: unknown): boolean =>
   error instanceof RuntimeError && error.code === 'PARLEY_LOG_UNAVAILABLE';
+
+/** Whether an error of kafkajs is one that may be over in a while: a broker that is away, a leader that is being elected. */
+export const isOutage = (error: unknown): boolean =>
+  error instanceof Error && error.name.startsWith('KafkaJS') && !error.name.includes('SASL');

@@ -56,6 +56,27 @@ describe('errors', () => {
     expect(await raw(url, 'nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
+  it.each([
+    ['without a Host', 400, 'content-length: 2\r\n\r\n{}'],
+    ['with an unknown expectation', 417, 'host: x\r\nexpect: 200-ok\r\ncontent-length: 2\r\n\r\n{}'],
+  ])('of a request %s are in the form of the prefix, too', async (_, status, rest) => {
+    http.problemForms.set('/v1', (problem) => JSON.stringify({ v1: problem.status }));
+    http.post('/v1/echo', async (request, reply) => reply.send(request.body));
+    const url = await listen();
+    const last = 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    const inForm = await raw(url, `POST /v1/echo HTTP/1.1\r\n${rest}${last}`);
+    expect(inForm).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*\\{"v1":${status}\\}HTTP/1\\.1 200 `, 's'));
+    const plain = await raw(url, `POST /other HTTP/1.1\r\n${rest}${last}`);
+    expect(plain).toMatch(
+      new RegExp(`^HTTP/1\\.1 ${status} .*\\{"error":\\{"message":"[^"]+"\\}\\}HTTP/1\\.1 200 `, 's'),
+    );
+  });
+
+  it('are none of HTTP/1.0, which needs no Host', async () => {
+    const url = await listen();
+    expect(await raw(url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it('of a handler say nothing of what went wrong, but the log does', async () => {
     http.get('/broken', async () => {
       throw new Error('the password is 1234');
@@ -93,6 +114,66 @@ describe('bodies', () => {
     expect(await (await post('{"a":', 'application/json')).text()).toBe('{"a":');
     expect(await (await post('x', 'text/plain')).text()).toBe('x');
     expect((await post('x'.repeat(1_001), 'text/plain')).status).toBe(413);
+  });
+});
+
+describe('a request that waits for 100 Continue', () => {
+  const head =
+    'POST /echo HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\nconnection: close\r\n\r\n';
+  const goOn = 'HTTP/1.1 100 Continue\r\n\r\n';
+  const isEcho = /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nhi$/s;
+
+  /** All that comes back where the body is sent once the client is told to. */
+  const exchange = async (url: string, request: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (part) => {
+      const isTold = answer.includes(goOn);
+      answer += part;
+      if (!isTold && answer.includes(goOn)) socket.write('hi');
+    });
+    socket.write(request);
+    await new Promise((resolve) => socket.once('close', resolve));
+    return answer;
+  };
+
+  /** The same behind a request that is answered once both have arrived: what comes after its answer. */
+  const exchangeBehind = async (request: string) => {
+    const arrived = Promise.withResolvers<void>();
+    http.get('/slow', async () => {
+      await arrived.promise;
+      return 'slow';
+    });
+    http.post('/echo', async (given, reply) => reply.send(given.body));
+    const url = await listen();
+    let left = 2;
+    http.server.on('request', () => {
+      left -= 1;
+      if (left === 0) arrived.resolve();
+    });
+    const answer = await exchange(url, `GET /slow HTTP/1.1\r\nhost: x\r\n\r\n${request}`);
+    const [slow, ...rest] = answer.split('\r\n\r\nslow');
+    expect(slow).toMatch(/^HTTP\/1\.1 200 OK/);
+    return rest.join();
+  };
+
+  it('is told so, and answered', async () => {
+    http.post('/echo', async (request, reply) => reply.send(request.body));
+    const answer = await exchange(await listen(), head);
+    expect(answer.startsWith(goOn)).toBe(true);
+    expect(answer.slice(goOn.length)).toMatch(isEcho);
+  });
+
+  it('is told so in its turn where another was there before', async () => {
+    const answer = await exchangeBehind(head);
+    expect(answer.startsWith(goOn)).toBe(true);
+    expect(answer.slice(goOn.length)).toMatch(isEcho);
+  });
+
+  it('is not told so where it is refused by then', async () => {
+    const answer = await exchangeBehind(head.replace('/echo', '/nowhere'));
+    expect(answer).toMatch(/^HTTP\/1\.1 404 .*\r\n\r\n\{"error":\{"message":"[^"]+"\}\}$/s);
+    expect(answer).not.toContain(goOn);
   });
 });
 

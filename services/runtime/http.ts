@@ -1,11 +1,12 @@
 /** The HTTP server of the process: limits, health and metrics. Edges mount their routes on it. */
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { closeSweeping } from './http-close.ts';
 import { answerEarly } from './http-early.ts';
+import { answerExpectations } from './http-expect.ts';
 
 /** An error that the server raises itself: before routing, for a path that nobody serves, or reading a body. */
 export interface HttpProblem {
@@ -57,6 +58,7 @@ const messages: Record<number, string> = {
   408: 'The request took too long to arrive.',
   413: 'The request body is too large.',
   415: 'The media type of the request body is not valid.',
+  417: 'The Expect header of the request asks for what is not supported.',
   431: 'The request headers are too large.',
 };
 
@@ -66,6 +68,10 @@ const problemOf = (status: number, method = '', path = ''): HttpProblem => ({
   method,
   path,
 });
+
+/** HTTP/1.1 asks for one (RFC 9112, 3.2). */
+const isWithoutHost = ({ httpVersion, headers }: IncomingMessage): boolean =>
+  httpVersion === '1.1' && headers.host === undefined;
 
 const pathOf = (url = ''): string => url.split('?', 1)[0] ?? '';
 
@@ -131,10 +137,14 @@ export const createHttpServer = ({
 }): FastifyInstance => {
   const problemForms = new Map<string, ProblemForm>();
 
+  const answerRaw = (request: IncomingMessage, response: ServerResponse, status: number) => {
+    const problem = problemOf(status, request.method, pathOf(request.url));
+    answerEarly(request, response, status, {}, formFor(problemForms, problem.path)(problem));
+  };
+
   const answerProblem = (request: FastifyRequest, reply: FastifyReply, status: number) => {
-    const problem = problemOf(status, request.method, pathOf(request.raw.url));
     reply.hijack();
-    answerEarly(request.raw, reply.raw, status, {}, formFor(problemForms, problem.path)(problem));
+    answerRaw(request.raw, reply.raw, status);
   };
 
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -160,6 +170,8 @@ export const createHttpServer = ({
       requestTimeout: limits.requestMs,
       // How often the two timeouts are looked at: node's default of 30 s would double them.
       connectionsCheckingInterval: Math.min(5_000, limits.headersMs / 2),
+      // Node would refuse with an empty body; see `onRequest`.
+      requireHostHeader: false,
     },
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return;
@@ -175,9 +187,11 @@ export const createHttpServer = ({
   http.setErrorHandler(answerError);
   // Before its body is read: strangers may not fill the memory through a path that nobody serves.
   http.addHook('onRequest', (request, reply, done) => {
+    if (isWithoutHost(request.raw)) return answerProblem(request, reply, 400);
     if (!request.is404) return done();
     answerProblem(request, reply, 404);
   });
+  answerExpectations(http.server, (request, response) => answerRaw(request, response, 417));
   addHealth(http, registry);
   closeSweeping(http);
   return http;

@@ -38,10 +38,13 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   const kafka = createKafka(options, logger);
   const admin = kafka.admin();
   await admin.connect();
+  // Of what kafkajs knows of topics the answer that comes last counts, and another call may have asked for fewer. Those that
+  // it was told of one by one it asks for always. Which of them are not this process's to read is found out elsewhere.
+  for (const name of Object.keys(topics)) await admin.fetchTopicOffsets(prefix + name).catch(() => {});
   const commit = await createGroupCommit(kafka);
   const fetcher = createFetcher(kafka, codec, logger);
-  const context: KafkaLogContext = { kafka, admin, codec, fetcher, logger, prefix };
-  const reader = createRecordReader(context);
+  const reader = createRecordReader({ kafka, codec, logger, prefix });
+  const context: KafkaLogContext = { kafka, admin, codec, fetcher, reader, logger, prefix };
   const open = new Set<OpenConsumer>();
   /** Who sees what this process appends to a topic. */
   const listeners = new Map<TopicName, OpenConsumer[]>();
@@ -61,12 +64,12 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
     return {
       topic: prefix + topic,
       message: { key: event.key, value, headers, partition },
-      landed: (offset) => {
+      landed: (offset, time = event.time) => {
         durable(offset);
         const listening = listeners.get(topic);
         if (!listening?.length) return;
         const record = appendedRecord(event, { topic, partition, offset }, value, headers);
-        for (const listener of listening) listener.appended(record);
+        for (const listener of listening) listener.appended(record, time);
       },
     };
   };

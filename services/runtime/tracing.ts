@@ -22,7 +22,8 @@ export interface Tracing {
   ): { traceparent: string; end(error?: string, attributes?: Attributes): void };
 }
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
+/** An id of zeros is none (W3C Trace Context, 3.2.2). */
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 /** A new traceparent, sampled (W3C Trace Context, level 1). */
 export const newTraceparent = (): string => `00-${randomHex(16)}-${randomHex(8)}-01`;

@@ -35,6 +35,8 @@ export const durationMs = (text: string): number => {
 
 const settingsOf = (topic: TopicFile): Record<string, string> => ({
   'cleanup.policy': topic.cleanup,
+  // The brokers' clock: what was said of a record is looked for by time, and services' clocks may differ.
+  'message.timestamp.type': 'LogAppendTime',
   ...(topic.retention ? { 'retention.ms': String(durationMs(topic.retention)) } : {}),
   ...(topic.maxMessageBytes ? { 'max.message.bytes': String(topic.maxMessageBytes) } : {}),
 });

@@ -1,3 +1,4 @@
+import type { TopicName } from '../../../topics/index.ts';
 import type { KafkaLogContext } from './shared.ts';
 
 export interface Committed {
@@ -5,33 +6,42 @@ export interface Committed {
   offset: number;
   /** Time of the last record before it, milliseconds since the epoch; 0 when nothing was ever committed. */
   time: number;
-  /** Whether no record was left: then its time, which may be long ago, says nothing about where work begins. */
+  /** Whether no record was left. */
   finished: boolean;
+  /** Time of the first record that is left; now where none is. */
+  since: number;
 }
 
 /**
  * Where a group is in these partitions: the time of the last finished record travels in the commit's metadata. A topic
  * that the group never read starts at its beginning.
+ * @throws when Kafka did not answer for all of them.
  */
 export const committedOf = async (
-  { admin }: KafkaLogContext,
+  { admin, reader, prefix }: Pick<KafkaLogContext, 'admin' | 'reader' | 'prefix'>,
   groupId: string,
   topics: readonly string[],
   partitions: readonly number[],
 ): Promise<Map<number, Committed[]>> => {
   const committed = await admin.fetchOffsets({ groupId, topics: [...topics] });
-  const bounds = new Map(
-    await Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
-  );
-  const byPartition = new Map<number, Committed[]>(partitions.map((partition) => [partition, []]));
-  for (const { topic, partitions: offsets } of committed)
-    for (const { partition, offset, metadata } of offsets) {
-      const bound = bounds.get(topic)?.find((b) => b.partition === partition);
+  const ofTopic = async (topic: string): Promise<[number, Committed][]> => {
+    const bounds = await admin.fetchTopicOffsets(topic);
+    const offsets = committed.find((c) => c.topic === topic)?.partitions ?? [];
+    const ofPartition = async ({ partition, low, high }: (typeof bounds)[number]): Promise<[number, Committed]> => {
+      const found = offsets.find((o) => o.partition === partition);
+      if (!found) throw new Error(`Kafka did not say where ${groupId} is in ${topic} ${partition}`);
       // kafkajs commits a negative one when the next record has expired.
-      const known = Number(offset) >= 0;
-      const at = known ? Number(offset) : Number(bound?.low ?? 0);
-      const time = known ? Number(metadata) || 0 : 0;
-      byPartition.get(partition)?.push({ topic, offset: at, time, finished: at >= Number(bound?.high ?? 0) });
-    }
+      const known = Number(found.offset) >= 0;
+      const offset = known ? Number(found.offset) : Number(low);
+      const time = known ? Number(found.metadata) || 0 : 0;
+      if (offset >= Number(high)) return [partition, { topic, offset, time, finished: true, since: Date.now() }];
+      const first = await reader.timeOf(topic.slice(prefix.length) as TopicName, partition, offset);
+      return [partition, { topic, offset, time, finished: false, since: first ?? time }];
+    };
+    return Promise.all(bounds.filter(({ partition }) => partitions.includes(partition)).map(ofPartition));
+  };
+  const byPartition = new Map<number, Committed[]>(partitions.map((partition) => [partition, []]));
+  for (const found of await Promise.all(topics.map(ofTopic)))
+    for (const [partition, where] of found) byPartition.get(partition)?.push(where);
   return byPartition;
 };

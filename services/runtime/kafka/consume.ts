@@ -84,7 +84,7 @@ export const startConsume = async (
     if (live.length === 0) return;
     const since = (partition: number) => {
       const unfinished = (committed.get(partition) ?? []).filter(({ finished }) => !finished);
-      return Math.min(Date.now(), ...unfinished.map(({ time }) => time));
+      return Math.min(Date.now(), ...unfinished.map(({ since }) => since));
     };
     await handler.assigned(live.map(({ partition }) => ({ partition, since: since(partition) })));
     for (const tenure of live.filter(({ over }) => !over)) {
@@ -170,9 +170,9 @@ export const startConsume = async (
   return {
     owns: (partition) => membership.isInSession() && (tenures.get(partition)?.queues.length ?? 0) > 0,
     healthy: () => membership.healthy(),
-    appended: (record) => {
+    appended: (record, time) => {
       const tenure = tenures.get(record.partition);
-      if (tenure) for (const queue of tenure.queues) if (queue.topic === record.topic) queue.appended(record);
+      if (tenure) for (const queue of tenure.queues) if (queue.topic === record.topic) queue.appended(record, time);
     },
     close: async () => {
       closed = true;

@@ -6,8 +6,11 @@ import { RuntimeError } from '../errors.ts';
 export interface Outgoing {
   topic: string;
   message: Message & { partition: number };
-  /** Told where the record is, once it is durable and before the append resolves. */
-  landed(offset: number): void;
+  /**
+   * Told where the record is, once it is durable and before the append resolves.
+   * @param time by the broker's clock, milliseconds since the epoch; undefined where the topic keeps the producer's.
+   */
+  landed(offset: number, time: number | undefined): void;
 }
 
 interface Append {
@@ -114,6 +117,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
     const topicMessages = [...byTopic].map(([topic, records]) => ({ topic, messages: records.map((r) => r.message) }));
     const sent = await producer.sendBatch({ acks: -1, timeout: 10_000, topicMessages });
     const next = new Map(sent.map((s) => [`${s.topicName} ${s.partition}`, Number(s.baseOffset)]));
+    const times = new Map(sent.map((s) => [`${s.topicName} ${s.partition}`, Number(s.logAppendTime ?? -1)]));
     for (const [topic, records] of byTopic)
       for (const record of records) {
         const key = placeOf(record);
@@ -121,7 +125,8 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
         // kafkajs asks no broker twice in one send, also where a leader moved to one that had answered for others.
         if (offset === undefined) throw new Error(`Kafka did not answer for ${topic}`);
         next.set(key, offset + 1);
-        record.landed(offset);
+        const time = times.get(key) ?? -1;
+        record.landed(offset, time < 0 ? undefined : time);
       }
   };
 

@@ -37,7 +37,7 @@ export interface PartitionQueue {
   /** Ends it: nothing more is handed over. */
   end(): void;
   /** A record that this process appended. After a gap of others' records it must come in their order, by the fetch. */
-  appended(record: AnyRecorded): void;
+  appended(record: AnyRecorded, time: number): void;
 }
 
 export const createPartitionQueue = (
@@ -130,8 +130,8 @@ export const createPartitionQueue = (
       held = [];
       pause();
     },
-    appended: (record) => {
-      if (!over && reading && record.offset === finished.next && mayHand()) hand(record, record.time);
+    appended: (record, time) => {
+      if (!over && reading && record.offset === finished.next && mayHand()) hand(record, time);
     },
   };
 };

@@ -13,11 +13,15 @@ const UNSURE_MS = 1_000;
 export interface RecordReader {
   /** @see Log.read */
   read(topic: TopicName, partition: number, offset: number): Promise<AnyRecorded | undefined>;
+  /** The time of a record by the broker's clock, milliseconds since the epoch; undefined where there is none. @throws as `read`. */
+  timeOf(topic: TopicName, partition: number, offset: number): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
 /** Reads single records by their position, over a connection of its own that the first read opens. */
-export const createRecordReader = (context: KafkaLogContext): RecordReader => {
+export const createRecordReader = (
+  context: Pick<KafkaLogContext, 'kafka' | 'codec' | 'logger' | 'prefix'>,
+): RecordReader => {
   const { kafka, codec, prefix } = context;
   let opened: Promise<Cluster> | undefined;
   let closed = false;
@@ -63,9 +67,7 @@ export const createRecordReader = (context: KafkaLogContext): RecordReader => {
           await sleep(RETRY_MS);
           continue;
         }
-        if (!message) return undefined;
-        await learn(context, [message], over);
-        return recordOf(codec, topic, partition, message);
+        return message;
       } catch (error) {
         if ((error as { type?: unknown }).type === 'OFFSET_OUT_OF_RANGE') return undefined;
         if (over()) throw error;
@@ -75,23 +77,35 @@ export const createRecordReader = (context: KafkaLogContext): RecordReader => {
     }
   };
 
+  const inTime = async <T>(topic: TopicName, work: (over: () => boolean) => Promise<T>): Promise<T> => {
+    const end = Date.now() + READ_MS;
+    const timer = new AbortController();
+    const late = sleep(READ_MS, undefined, { signal: timer.signal }).then(() => {
+      throw new Error(`a record was not read in ${READ_MS} ms`);
+    });
+    try {
+      return await Promise.race([work(() => closed || Date.now() > end), late]);
+    } catch (error) {
+      throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', `a record of ${topic} could not be read`, error);
+    } finally {
+      timer.abort();
+      late.catch(() => {});
+    }
+  };
+
   return {
-    read: async (topic, partition, offset) => {
-      const end = Date.now() + READ_MS;
-      const over = () => closed || Date.now() > end;
-      const timer = new AbortController();
-      const late = sleep(READ_MS, undefined, { signal: timer.signal }).then(() => {
-        throw new Error(`a record was not read in ${READ_MS} ms`);
-      });
-      try {
-        return await Promise.race([untilRead(topic, partition, offset, over), late]);
-      } catch (error) {
-        throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', `a record of ${topic} could not be read`, error);
-      } finally {
-        timer.abort();
-        late.catch(() => {});
-      }
-    },
+    read: (topic, partition, offset) =>
+      inTime(topic, async (over) => {
+        const message = await untilRead(topic, partition, offset, over);
+        if (!message) return undefined;
+        await learn(context, [message], over);
+        return recordOf(codec, topic, partition, message);
+      }),
+    timeOf: (topic, partition, offset) =>
+      inTime(topic, async (over) => {
+        const message = await untilRead(topic, partition, offset, over);
+        return message && Number(message.timestamp);
+      }),
     close: async () => {
       closed = true;
       await opened?.then((cluster) => cluster.disconnect()).catch(() => {});

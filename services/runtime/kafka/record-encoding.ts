@@ -106,46 +106,72 @@ interface BatchContext {
 }
 
 const DECODER = require.resolve('kafkajs/src/protocol/recordBatch/record/v0/decoder');
-const decodeSlowly = require(DECODER) as (decoder: Decoder, context: BatchContext) => unknown;
 const LOG_APPEND_TIME = 1;
 
+/**
+ * kafkajs passes over a batch that is cut off before it decodes its records: a record that is, is corrupt. So it is not
+ * kafkajs's error of a partial message, with which the rest of what was fetched would be passed over, too.
+ */
+const cutOff = () => new RangeError('a record is cut off');
+
+/** A number of up to 64 bits, and where it ends. */
+const longAt = (buffer: Buffer, from: number): { value: bigint; end: number } => {
+  let value = 0n;
+  for (let at = from, shift = 0n; shift < 64n; shift += 7n) {
+    const byte = buffer[at++];
+    if (byte === undefined) throw cutOff();
+    value |= BigInt(byte & 127) << shift;
+    if (byte < 128) return { value: BigInt.asIntN(64, value >> 1n) ^ -(value & 1n), end: at };
+  }
+  throw new RangeError('a number has more than 64 bits');
+};
+
+/** @throws RangeError where the record is cut off. */
 export const decodeRecord = (decoder: Decoder, context: BatchContext = {}): unknown => {
   const { buffer } = decoder;
+  const attributes = buffer.readInt8(decoder.offset);
   let at = decoder.offset + 1;
-  // A timestamp that is more than 24 days from its batch's needs more than 32 bits.
-  if (buffer[at]! > 127 && buffer[at + 1]! > 127 && buffer[at + 2]! > 127 && buffer[at + 3]! > 127)
-    return decodeSlowly(decoder, context);
   const number = (): number => {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
       const byte = buffer[at++]!;
       value |= (byte & 127) << shift;
       if (byte < 128) return (value >>> 1) ^ -(value & 1);
+      if (byte === undefined) throw cutOff();
     }
   };
   const bytes = (): Buffer | null => {
     const length = number();
     if (length < 0) return null;
     at += length;
+    if (at > buffer.length) throw cutOff();
     return buffer.subarray(at - length, at);
   };
+  // More than 24 days from its batch's it needs more than 32 bits.
+  const isLong = buffer[at]! > 127 && buffer[at + 1]! > 127 && buffer[at + 2]! > 127 && buffer[at + 3]! > 127;
+  const timestampAfter = (first: string | undefined): string => {
+    if (!isLong) return String(Number(first) + number());
+    const { value, end } = longAt(buffer, at);
+    at = end;
+    return String(BigInt.asIntN(64, BigInt(first ?? 0) + value));
+  };
   const { firstOffset, firstTimestamp, magicByte, isControlBatch = false, timestampType, maxTimestamp } = context;
-  const timestampDelta = number();
+  const created = timestampAfter(firstTimestamp);
+  const timestamp = timestampType === LOG_APPEND_TIME && maxTimestamp ? maxTimestamp : created;
   const offset = String(Number(firstOffset) + number());
-  const timestamp =
-    timestampType === LOG_APPEND_TIME && maxTimestamp ? maxTimestamp : String(Number(firstTimestamp) + timestampDelta);
   const key = bytes();
   const value = bytes();
   const headers: Record<string, Bytes | Bytes[]> = {};
   for (let left = number(); left > 0; left -= 1) {
     const name = bytes()?.toString() ?? '';
-    // An assignment would set the object's prototype.
-    if (name === '__proto__') return decodeSlowly(decoder, context);
     const header = bytes();
-    const before = headers[name];
-    headers[name] = before === undefined ? header : Array.isArray(before) ? [...before, header] : [before, header];
+    const before = headers[name] === undefined || !Object.hasOwn(headers, name) ? undefined : headers[name];
+    const all = before === undefined ? header : Array.isArray(before) ? [...before, header] : [before, header];
+    // An assignment would set the object's prototype.
+    if (name === '__proto__')
+      Object.defineProperty(headers, name, { value: all, enumerable: true, configurable: true, writable: true });
+    else headers[name] = all;
   }
-  const attributes = buffer.readInt8(decoder.offset);
   decoder.offset = at;
   return {
     magicByte,
@@ -177,5 +203,7 @@ prototype.ensureAvailable = function (length) {
   this.buf = larger;
 };
 
+// Loaded now, so that there is something to replace.
+for (const module of [ENCODER, DECODER]) require(module);
 require.cache[ENCODER]!.exports = encodeRecord;
 require.cache[DECODER]!.exports = decodeRecord;

@@ -5,13 +5,17 @@ import type { Codec } from '../codec.ts';
 import type { AnyRecorded } from '../log.ts';
 import { type Headers, recorded, typeOf } from '../recorded.ts';
 import type { Fetcher } from './fetcher.ts';
+import type { RecordReader } from './read-record.ts';
 
 /** What this process reads, and whether it can. */
 export interface OpenConsumer {
   close(): Promise<void>;
   healthy(): boolean;
-  /** A record that this process appended, as soon as it is durable; the fetched one is passed by then. */
-  appended(record: AnyRecorded): void;
+  /**
+   * A record that this process appended, as soon as it is durable; the fetched one is passed by then.
+   * @param time the record's, by the broker's clock.
+   */
+  appended(record: AnyRecorded, time: number): void;
 }
 
 /** What the parts of the Kafka log stand on. */
@@ -20,18 +24,25 @@ export interface KafkaLogContext {
   admin: Admin;
   codec: Codec;
   fetcher: Fetcher;
+  reader: RecordReader;
   logger: Logger;
   /** Put before every topic and group name, so that meshes can share a cluster. */
   prefix: string;
 }
 
-/** A record's headers with one value each: of a repeated header, the first. */
+const nothing = Buffer.alloc(0);
+
+/** A record's headers with one value each: of a repeated header, the first. One without a value has an empty one. */
 const headersOf = (message: KafkaMessage): Headers => {
   const headers: Headers = {};
   for (const name in message.headers) {
     const value = message.headers[name];
     const first = Array.isArray(value) ? value[0] : value;
-    if (first !== undefined) headers[name] = typeof first === 'string' ? Buffer.from(first) : first;
+    const bytes = typeof first === 'string' ? Buffer.from(first) : (first ?? nothing);
+    // An assignment would set the object's prototype.
+    if (name === '__proto__')
+      Object.defineProperty(headers, name, { value: bytes, enumerable: true, configurable: true, writable: true });
+    else headers[name] = bytes;
   }
   return headers;
 };
