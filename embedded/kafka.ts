@@ -25,6 +25,10 @@ export interface KafkaOptions {
   jars: Pick<Jars, 'kafka'>;
   /** Default: the one of last time, else a free one. */
   port?: number;
+  /** Of its controller. Default: as for `port`. */
+  controllerPort?: number;
+  /** For a broker that is one of several: the cluster that its storage is formatted for. Default: a new one. */
+  clusterId?: string;
   /** Default `<dataDir>/kafka.log`. */
   log?: string;
   authorizer?: boolean;
@@ -52,7 +56,10 @@ export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const settings = join(dataDir, 'server.properties');
   const logDir = join(dataDir, 'data');
   mkdirSync(dataDir, { recursive: true });
-  const ports = await choosePorts(join(dataDir, 'ports.json'), { kafka: options.port, controller: undefined });
+  const ports = await choosePorts(join(dataDir, 'ports.json'), {
+    kafka: options.port,
+    controller: options.controllerPort,
+  });
   const { kafka: port, controller: controllerPort } = ports;
   writeFileSync(
     settings,
@@ -75,7 +82,8 @@ export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   ];
   // The formatter writes this file last.
   if (!existsSync(join(logDir, 'meta.properties'))) {
-    const args = run(KAFKA_FLAGS, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', settings);
+    const id = options.clusterId ?? clusterId();
+    const args = run(KAFKA_FLAGS, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings);
     await runJvm('Formatting Kafka storage', java.path, args, signal);
   }
   const jvm = spawnJvm({ java: java.path, args: run(jvmFlags, 'kafka.Kafka', settings), cwd: dataDir, log });

@@ -1,5 +1,6 @@
 /**
- * Everything that must hold: format and lint, types, generated files, unit tests, integration tests on a real Kafka.
+ * Everything that must hold: format and lint, types, generated files, unit tests, a thousand simulated meshes, a short
+ * fuzz, integration tests on a real Kafka, and a short chaos on three brokers.
  * Goes on after a failed check, so that one run tells all, and ends with the counts.
  */
 import { spawn } from 'node:child_process';
@@ -42,7 +43,10 @@ try {
   await check('types', 'tsc', '-p', '.');
   await check('generated files are current', 'node', 'scripts/generate.ts', '--check');
   await suite('unit');
+  await check('simulation', 'node', 'simulation/main.ts', '--seeds', '1000');
+  await check('fuzz', 'node', 'fuzz/main.ts', '--seconds', '2');
   await suite('integration');
+  await check('chaos', 'node', 'chaos/main.ts', '--minutes', '0.7', '--faults', 'kill,broker', '--seed', '1');
 } catch (error) {
   console.error(error);
   failed += 1;

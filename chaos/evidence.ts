@@ -1,0 +1,48 @@
+/** What a run leaves behind, in the form that the invariants take. Pure, but for reading the log. */
+import type { ClientAnswer, Evidence, UpstreamCall } from '../invariants/index.ts';
+import type { AnyRecorded, Log } from '../services/runtime/log.ts';
+import { type TopicName, topics } from '../topics/index.ts';
+import type { Call } from './load.ts';
+import type { AccessLogEntry } from './upstream.ts';
+
+/** Reads an access log. @throws on a line that is none, by its number. */
+export const parseAccessLog = (text: string): AccessLogEntry[] =>
+  text.split('\n').flatMap((line, i) => {
+    if (line === '') return [];
+    try {
+      const entry: AccessLogEntry = JSON.parse(line);
+      if (Number.isNaN(Date.parse(entry.time)) || typeof entry.x_client_request_id !== 'string') throw new Error(line);
+      return [entry];
+    } catch (error) {
+      throw new Error(`line ${i + 1} of the access log cannot be read`, { cause: error });
+    }
+  });
+
+export const upstreamCalls = (entries: readonly AccessLogEntry[]): UpstreamCall[] =>
+  entries.map((entry) => ({ dispatchId: entry.x_client_request_id, at: Date.parse(entry.time) }));
+
+/** What clients were told; a try without an answer is none. */
+export const clientAnswers = (calls: readonly Call[]): ClientAnswer[] =>
+  calls.flatMap(({ tries }) =>
+    tries.filter(({ status }) => status > 0).map(({ requestId, status, whole }) => ({ requestId, status, whole })),
+  );
+
+export const evidenceOf = (
+  records: readonly AnyRecorded[],
+  entries: readonly AccessLogEntry[],
+  calls: readonly Call[],
+  endedAt: number,
+): Evidence => ({ records, calls: upstreamCalls(entries), answers: clientAnswers(calls), endedAt });
+
+/** Every record of every topic. @param progress told how far it is. */
+export const readWhole = async (
+  log: Log,
+  progress: (seen: number, total: number) => void = () => {},
+): Promise<AnyRecorded[]> => {
+  const records: AnyRecorded[] = [];
+  const see = (record: AnyRecorded) => void records.push(record);
+  const tail = await log.tail(Object.keys(topics) as TopicName[], see, { from: 'beginning', progress });
+  await tail.caughtUp;
+  await tail.close();
+  return records;
+};

@@ -1,0 +1,223 @@
+/** Meshes that are broken on purpose, each in one place: what the simulation must find. */
+import type { Event, Log } from '../services/runtime/log.ts';
+import type { EventType, ServiceName } from '../topics/index.ts';
+import type { Kind } from './faults.ts';
+import { type AnyProcessor, type Parts, wholeMesh } from './process.ts';
+
+type Of = Parameters<Parts['logOf']>[0];
+
+/** One service sees another log than it should. */
+const withLog = (service: Of, change: (log: Log) => Partial<Log>): Parts => ({
+  ...wholeMesh,
+  logOf: (of, log) => (of === service ? { ...bound(log), ...change(log) } : log),
+});
+
+/** A copy that can be spread over. */
+const bound = (log: Log): Log => ({ ...log });
+
+/** One processor is another than it should be. */
+const withProcessor = (name: string, change: (processor: AnyProcessor) => Partial<AnyProcessor>): Parts => ({
+  ...wholeMesh,
+  processors: (log) =>
+    wholeMesh
+      .processors(log)
+      .map((processor) => (processor.name === name ? { ...processor, ...change(processor) } : processor)),
+});
+
+let count = 0;
+const renamed = (event: Event): Event => ({ ...event, id: `made-up-${++count}` });
+
+/** Ids are made up each time: a redelivered cause has other effects than before. */
+const idsMadeUp = (service: Of): Parts =>
+  withLog(service, (log) => ({ append: (events, signal) => log.append(events.map(renamed), signal) }));
+
+/** What was said before a crash is not read back. */
+const nothingRecalled = (service: Of): Parts =>
+  withLog(service, (log) => ({
+    tail: async (topics, see, options) =>
+      log.tail(topics, options.partitions && typeof options.from === 'object' ? () => {} : see, options),
+  }));
+
+const both = (one: Parts, other: Parts): Parts => ({
+  ...wholeMesh,
+  logOf: (of, log) => other.logOf(of, one.logOf(of, log)),
+});
+
+/** A record is done with, and may be committed, before anything is appended. */
+const committedFirst = (service: Of): Parts =>
+  withLog(service, (log) => ({
+    consume: (group, topics, consumer) =>
+      log.consume(group, topics, {
+        ...consumer,
+        handle: async (record) => {
+          void consumer.handle(record).catch(() => {});
+        },
+      }),
+  }));
+
+/** An append is said to be over before it is, and may be overtaken. */
+const acknowledgedEarly = (service: Of): Parts =>
+  withLog(service, (log) => ({
+    append: async (events, signal) => {
+      const append = () => void log.append(events, signal).catch(() => {});
+      setTimeout(append, ++count % 2 === 0 ? 60 : 0);
+      return events.map(() => 0);
+    },
+  }));
+
+/** What `from` states `to` has at once, before it is durable; it is appended `ms` later. */
+const handedOnEarly = (types: readonly EventType[], from: Of, to: Of, ms = 0): Parts => {
+  const early = new WeakMap<Log, ((event: Event, log: Log) => void)[]>();
+  const listeners = (log: Log) => {
+    const known = early.get(log) ?? [];
+    early.set(log, known);
+    return known;
+  };
+  const asRecord = (event: Event, log: Log) =>
+    ({ ...event, topic: '', partition: log.partitionOf(event.key), offset: -1, value: Buffer.alloc(0) }) as never;
+  return {
+    ...wholeMesh,
+    logOf: (of, log) => {
+      const hand = (event: Event) => {
+        if (types.includes(event.type)) for (const listener of listeners(log)) listener(event, log);
+      };
+      return {
+        ...bound(log),
+        ...(of === from && {
+          append: async (events: readonly Event[], signal?: AbortSignal) => {
+            for (const event of events) hand(event);
+            if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+            return log.append(events, signal);
+          },
+        }),
+        ...(of === to && {
+          consume: (group: string, topics: Parameters<Log['consume']>[1], consumer: Parameters<Log['consume']>[2]) => {
+            listeners(log).push((event) => void consumer.handle(asRecord(event, log)).catch(() => {}));
+            return log.consume(group, topics, consumer);
+          },
+          tail: (
+            topics: Parameters<Log['tail']>[0],
+            see: Parameters<Log['tail']>[1],
+            options: Parameters<Log['tail']>[2],
+          ) => {
+            listeners(log).push((event) => see(asRecord(event, log)));
+            return log.tail(topics, see, options);
+          },
+        }),
+      };
+    },
+  };
+};
+
+/** What is appended may overtake what was appended before. */
+const overtaking = (service: Of): Parts =>
+  withLog(service, (log) => ({
+    append: async (events, signal) => {
+      if (++count % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
+      return log.append(events, signal);
+    },
+  }));
+
+const dispatchOf = (event: { data: { request: object } }) => ({
+  type: 'RequestDispatched',
+  index: 'route',
+  data: {
+    request: event.data.request,
+    decision: { configurationVersion: '', policies: [], reason: '' },
+    target: { id: 'one/m', connection: 'one', name: 'm' },
+    attempt: 1,
+    tried: [],
+    probe: false,
+    reason: '',
+    configurationVersion: '',
+  },
+});
+
+export interface Broken {
+  how: string;
+  parts: Parts;
+  /** The invariant that must find it. */
+  found: string;
+  /** What must go wrong for it to show; default anything. */
+  faults?: readonly Kind[];
+}
+
+/** To recall, and to say the same again, each is enough: a mesh that does neither is broken. */
+const forgetful = (service: ServiceName, found: string): Broken => ({
+  how: `${service} recalls nothing and makes ids up`,
+  parts: both(idsMadeUp(service), nothingRecalled(service)),
+  found,
+  faults: ['crash', 'commits'],
+});
+
+export const broken: readonly Broken[] = [
+  forgetful('policy', 'one outcome'),
+  forgetful('routing', 'one outcome'),
+  forgetful('metering', 'usage once'),
+  { how: 'the outbound edge recalls nothing', parts: nothingRecalled('outbound'), found: 'at most once' },
+  { how: 'audit recalls nothing', parts: nothingRecalled('audit'), found: 'audit whole' },
+  { how: 'policy commits before it appends', parts: committedFirst('policy'), found: 'one outcome' },
+  { how: 'metering commits before it appends', parts: committedFirst('metering'), found: 'usage once' },
+  { how: 'audit commits before it appends', parts: committedFirst('audit'), found: 'audit whole' },
+  {
+    how: 'audit drops what failed',
+    parts: withProcessor('audit', ({ decide }) => ({
+      decide: (event, state) => (event.type === 'AttemptFailed' ? [] : decide(event, state)),
+    })),
+    found: 'audit whole',
+  },
+  {
+    how: 'audit chains nothing',
+    parts: withProcessor('audit', ({ decide, initialState }) => ({
+      decide: (event) => decide(event, initialState()),
+    })),
+    found: 'audit whole',
+  },
+  {
+    how: 'routing does not wait for policy',
+    parts: withProcessor('routing', ({ decide, reads }) => ({
+      reads: [...reads, 'RequestReceived'],
+      decide: (event, state) => (event.type === 'RequestReceived' ? [dispatchOf(event)] : decide(event, state)),
+    })),
+    found: 'only permitted routed',
+  },
+  {
+    how: 'a denial is taken for a permission',
+    parts: withProcessor('policy', ({ decide }) => ({
+      decide: (event, state) => {
+        const decision = { configurationVersion: '', policies: [], reason: '' };
+        const { request } = event.data;
+        const also = { type: 'RequestPermitted', index: 'also', data: { request, decision } };
+        const said = decide(event, state);
+        return said[0]?.type === 'RequestDenied' ? [...said, also] : said;
+      },
+    })),
+    found: 'only permitted routed',
+  },
+  {
+    how: 'dispatches are handed on before they are durable',
+    parts: handedOnEarly(['RequestDispatched'], 'routing', 'outbound'),
+    found: 'nothing dark',
+  },
+  {
+    how: 'answers are handed on before they are durable',
+    parts: handedOnEarly(['ResponseCompleted'], 'outbound', 'inbound', 2_000),
+    found: 'answers logged',
+    faults: ['crash'],
+  },
+  {
+    how: 'permissions are handed on before they are durable',
+    parts: handedOnEarly(['RequestPermitted'], 'policy', 'routing'),
+    found: 'causes first',
+  },
+  { how: 'decisions overtake each other', parts: overtaking('policy'), found: 'conversation order' },
+  { how: 'chunks are acknowledged early', parts: acknowledgedEarly('outbound'), found: 'chunk order' },
+  {
+    how: 'routing does not follow what opens breakers',
+    parts: withProcessor('routing', ({ evolve }) => ({
+      evolve: (state, event) => (event.type === 'BreakerOpened' ? state : evolve(state, event)),
+    })),
+    found: 'state from the log',
+    faults: ['sickness'],
+  },
+];

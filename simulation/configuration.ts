@@ -1,0 +1,89 @@
+/** What a simulated mesh is configured to do. */
+import { type Configuration, hashOfKey } from '../services/runtime/configuration.ts';
+import { derivedId } from '../services/runtime/event.ts';
+import type { Event } from '../services/runtime/log.ts';
+
+export const KEY = 'sk-parley-simulated';
+export const OTHER_KEY = 'sk-parley-turned-away';
+
+const subjectOf = (agent: string) => ({ tenant: 'acme', unit: 'support', agent, person: 'lead@acme.example' });
+const credentialOf = (id: string, key: string, agent: string) => ({
+  id,
+  hash: hashOfKey(key),
+  subject: subjectOf(agent),
+  revoked: false,
+  expiresAt: null,
+});
+const connectionOf = (id: string) => ({
+  id,
+  protocol: 'openai',
+  url: `http://${id}.example/v1`,
+  credential: null,
+  headers: {},
+  interfaces: ['chat'],
+  connectTimeoutMs: 1_000,
+  firstByteTimeoutMs: 4_000,
+  idleTimeoutMs: 3_000,
+  maxResponseBytes: 1_000_000,
+});
+const targetOf = (connection: string, tier: number) => ({
+  id: `${connection}/m`,
+  connection,
+  name: 'm',
+  weight: 1,
+  tier,
+});
+
+const permit = 'permit(principal == Agent::"acme/bot", action, resource);';
+/** After a change of mind nobody may use the second model. */
+const forbid = 'forbid(principal, action, resource == Model::"large");';
+
+const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
+  credentials: [credentialOf('bot', KEY, 'bot'), credentialOf('other', OTHER_KEY, 'other')],
+  resources: [
+    {
+      type: 'model',
+      id: 'small',
+      actions: ['model.chat'],
+      targets: [targetOf('one', 0), targetOf('two', 0), targetOf('three', 1)],
+      attributes: {},
+    },
+    { type: 'model', id: 'large', actions: ['model.chat'], targets: [targetOf('two', 0)], attributes: {} },
+    { type: 'model', id: 'nowhere', actions: ['model.chat'], targets: [], attributes: {} },
+  ],
+  connections: ['one', 'two', 'three'].map(connectionOf),
+  currency: 'EUR',
+  prices: [{ of: 'model/small', nanosPer: { input_tokens: 3, output_tokens: 5 } }],
+  limits: {
+    requestsInFlight: 100,
+    requestsInFlightPerCredential: 100,
+    bodyBytes: 100_000,
+    deadlineMs: 60_000,
+    maxDeadlineMs: 600_000,
+  },
+  routing: { maxAttempts: 3, breaker: { failures: 2, openMs: 2_000 } },
+  policies: strict
+    ? [
+        { id: 'permit', text: permit },
+        { id: 'forbid', text: forbid },
+      ]
+    : [{ id: 'permit', text: permit }],
+});
+
+const documents = { lax: JSON.stringify(documentOf(false)), strict: JSON.stringify(documentOf(true)) };
+
+/** The event that puts a configuration in force. @param n which change it is: each has a version of its own. */
+export const configured = (mind: keyof typeof documents, n: number, time: number): Event<'MeshConfigured'> => {
+  const version = `v${n}`;
+  return {
+    id: derivedId('configuration', version),
+    type: 'MeshConfigured',
+    source: 'configuration',
+    key: version,
+    time,
+    correlationId: version,
+    causationId: '',
+    traceparent: '',
+    data: { version, previousVersion: n > 1 ? `v${n - 1}` : null, document: documents[mind] },
+  };
+};

@@ -1,0 +1,181 @@
+/** A process of the mesh, whole, on a simulated log: every service with its real shell, and both edges. */
+import pino from 'pino';
+import { auditProcessor } from '../services/audit/audit.ts';
+import { defaultTimes, startInbound } from '../services/edge-llm/inbound/inbound.ts';
+import { defaultOutboundTimes, startOutbound } from '../services/edge-llm/outbound/outbound.ts';
+import { createRecentMessages } from '../services/edge-llm/recent-messages.ts';
+import { meteringProcessor } from '../services/metering/metering.ts';
+import { policyProcessor } from '../services/policy/index.ts';
+import type { PolicyState } from '../services/policy/policy.ts';
+import * as routing from '../services/routing/routing.ts';
+import { followConfiguration } from '../services/runtime/follow-configuration.ts';
+import type { Log } from '../services/runtime/log.ts';
+import { createMetrics } from '../services/runtime/metrics.ts';
+import { type Processor, processorService } from '../services/runtime/processor.ts';
+import type { RunningService, ServiceContext } from '../services/runtime/service.ts';
+import { withoutExporter } from '../services/runtime/tracing.ts';
+import type { EventType, ServiceName } from '../topics/index.ts';
+import type { Cluster } from './cluster.ts';
+import { createRoutes, type Exchange, type Routes } from './http.ts';
+import { createSimulatedLog, type SimulatedLog } from './log.ts';
+import { Life } from './time.ts';
+import { type AccessLog, Upstream } from './upstream.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: processors of any state, input and output.
+export type AnyProcessor = Processor<any, any, any>;
+
+/** What a process is made of. A test may put something broken in one's place. */
+export interface Parts {
+  processors(log: Log): AnyProcessor[];
+  /** The log as one service sees it. */
+  logOf(service: ServiceName | 'inbound' | 'outbound', log: Log): Log;
+}
+
+const routingProcessor: Processor<routing.RoutingState, routing.RoutingInput, routing.RoutingOutput> = {
+  name: 'routing',
+  reads: ['RequestPermitted', 'AttemptFailed', 'ProbeSucceeded'],
+  follows: ['MeshConfigured', 'BreakerOpened', 'BreakerClosed'],
+  writes: ['RequestDispatched', 'RequestUnroutable', 'BreakerOpened', 'BreakerClosed'],
+  initialState: routing.initialState,
+  evolve: routing.evolve,
+  decide: routing.decide,
+};
+
+/** To parse policies takes longer than a seed: a state with the same ones lends its own. It is never changed in place. */
+const policyStates = new Map<string, PolicyState>();
+const evolvePolicy: typeof policyProcessor.evolve = (state, event) => {
+  if (event.type !== 'MeshConfigured') return state;
+  const next = policyProcessor.evolve(policyStates.get(event.data.document) ?? state, event);
+  policyStates.set(event.data.document, next);
+  return next;
+};
+const policy = { ...policyProcessor, evolve: evolvePolicy };
+
+export const wholeMesh: Parts = {
+  processors: (log) => [policy, routingProcessor, meteringProcessor, auditProcessor(log.partitionOf)],
+  logOf: (_, log) => log,
+};
+
+const metrics = createMetrics();
+const silent = pino({ level: 'silent' });
+
+/** The processor, and its state at any time. */
+const watched = <S>(
+  processor: Processor<S, EventType, EventType>,
+  hold: (state: unknown) => void,
+): Processor<S, EventType, EventType> => {
+  const held = (state: S): S => {
+    hold(state);
+    return state;
+  };
+  return {
+    ...processor,
+    initialState: () => held(processor.initialState()),
+    evolve: (state, event) => held(processor.evolve(state, event)),
+    ...(processor.forget ? { forget: (state, partitions) => held(processor.forget!(state, partitions)) } : {}),
+  };
+};
+
+export class MeshProcess {
+  readonly name: string;
+  readonly #cluster: Cluster;
+  readonly #access: AccessLog;
+  readonly #parts: Parts;
+  life: Life;
+  log: SimulatedLog | undefined;
+  /** Whether it serves. */
+  up = false;
+  /** By how much its clock is wrong, milliseconds. */
+  skew = 0;
+  /** What its processors hold, by their names. */
+  readonly held = new Map<string, unknown>();
+  #routes: Routes | undefined;
+  #undo: (() => Promise<unknown>)[] = [];
+  readonly calls = new Set<Exchange>();
+
+  constructor(name: string, cluster: Cluster, access: AccessLog, parts: Parts) {
+    this.name = name;
+    this.#cluster = cluster;
+    this.#access = access;
+    this.#parts = parts;
+    this.life = new Life(name);
+    this.life.dead = true;
+  }
+
+  start(): void {
+    if (!this.life.dead) return;
+    this.life = new Life(this.name);
+    const { life } = this;
+    const now = () => Math.round(this.#cluster.world.time.now() + this.skew);
+    this.log = createSimulatedLog(this.#cluster, life, now);
+    this.#undo = [];
+    life.enter(() => void this.#begin(this.log!, now));
+  }
+
+  async #begin(log: SimulatedLog, now: () => number): Promise<void> {
+    const { logOf, processors } = this.#parts;
+    const configuration = await followConfiguration(log, silent);
+    const routes = createRoutes();
+    const context = (of: Parameters<Parts['logOf']>[0]): ServiceContext => ({
+      log: logOf(of, log),
+      logger: silent,
+      metrics,
+      tracing: withoutExporter,
+      http: routes.http,
+      configuration: configuration.current,
+      environment: {},
+      now,
+    });
+    const undo = (running: RunningService) => this.#undo.push(() => running.stop());
+    const deciders = processors(log).map((processor) => {
+      const hold = (state: unknown) => this.held.set(processor.name, state);
+      return processorService(watched(processor, hold)).start(context(processor.name));
+    });
+    for (const running of await Promise.all(deciders)) undo(running);
+    const recent = createRecentMessages();
+    const hangUp = async () => {};
+    const dispatchers = { of: () => new Upstream(this.#cluster, this.#access), close: hangUp };
+    undo(await startOutbound(context('outbound'), defaultOutboundTimes, recent, dispatchers));
+    undo(await startInbound(context('inbound'), defaultTimes, recent));
+    this.#routes = routes;
+    this.up = true;
+  }
+
+  /** A client's call. */
+  call(path: string, exchange: Exchange): void {
+    this.calls.add(exchange);
+    exchange.response.once('close', () => this.calls.delete(exchange));
+    this.life.enter(() => this.#routes!.call(path, exchange));
+  }
+
+  get idle(): boolean {
+    return !this.life.dead && this.up && this.calls.size === 0 && this.log!.idle();
+  }
+
+  /** Ends with everything that it has in memory. */
+  crash(): void {
+    if (this.life.dead) return;
+    this.life.dead = true;
+    this.up = false;
+    this.log!.abandon();
+    for (const exchange of this.calls) exchange.cut();
+    this.calls.clear();
+  }
+
+  /** Stops in order, as upon a signal. @param stopped called once it has. */
+  stop(stopped: () => void): void {
+    if (!this.up || this.life.dead) return;
+    this.up = false;
+    const { life, log } = this;
+    life.enter(() => {
+      const all = async () => {
+        for (const step of this.#undo.splice(0).reverse()) await step();
+        await log!.close();
+        if (life.dead) return;
+        this.crash();
+        stopped();
+      };
+      void all();
+    });
+  }
+}

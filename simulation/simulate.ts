@@ -1,0 +1,133 @@
+/** One seed, from its first request to the verdict. */
+import { type ClientAnswer, check, type Evidence, type Violation } from '../invariants/index.ts';
+import { estimateMeters } from '../services/edge-llm/openai/usage.ts';
+import { bodiesWhole } from './bodies.ts';
+import { ask, drawAsks } from './clients.ts';
+import { type Arrival, Cluster } from './cluster.ts';
+import { configured } from './configuration.ts';
+import { cause, drawFaults, type Fault, type Faulty, type Kind, kinds } from './faults.ts';
+import { MeshProcess, type Parts, wholeMesh } from './process.ts';
+import { randomOf } from './random.ts';
+import { beginRandomness } from './randomness.ts';
+import { statesOf } from './states.ts';
+import { beginTime } from './time.ts';
+import type { AccessLog } from './upstream.ts';
+import { calm, createWorld } from './world.ts';
+
+// Loaded when first needed, and that takes real time.
+await estimateMeters({}, 'openai.chat', '');
+
+const START = Date.UTC(2026, 0, 1);
+/** Longer than any wait of the mesh that is not a deadline. */
+const STILL_MS = 12_000;
+/** Many times what a run takes. */
+const MOST_STEPS = 40_000;
+
+export interface Options {
+  processes: number;
+  /** Which kinds of faults there may be; default all. */
+  faults: readonly Kind[];
+  parts: Parts;
+}
+
+export interface Run {
+  seed: number;
+  options: Options;
+  /** When the mesh began, milliseconds since the epoch. */
+  startedAt: number;
+  /** When it was ready, and faults began to count. */
+  facedAt: number;
+  /** Of each record, by its sequence. */
+  arrivals: readonly Arrival[];
+  violations: Violation[];
+  faults: Fault[];
+  evidence: Evidence;
+  trace: string[];
+}
+
+export const defaults: Options = { processes: 2, faults: kinds, parts: wholeMesh };
+
+/** Runs a seed. The same seed, options and code make the same run. */
+export const simulate = async (seed: number, given: Partial<Options> = {}): Promise<Run> => {
+  const options = { ...defaults, ...given };
+  const random = randomOf(seed);
+  const time = beginTime(START);
+  const giveBack = beginRandomness(randomOf(~seed));
+  const world = createWorld(random, time);
+  const cluster = new Cluster(world, 1 + random.below(3));
+  const access: AccessLog = { calls: [], bodies: [], well: false, sick: [] };
+  const names = Array.from({ length: options.processes }, (_, i) => `p${i + 1}`);
+  const processes = names.map((name) => new MeshProcess(name, cluster, access, options.parts));
+  const faulty: Faulty = { world, cluster, processes, access, configurations: 1 };
+  const answers: ClientAnswer[] = [];
+
+  const isSettled = () => [...cluster.groups.values()].every((group) => group.settled);
+  const isStill = () => world.pending() === 0 && processes.every((one) => one.idle) && isSettled();
+  let steps = 0;
+  const until = async (reached: () => boolean) => {
+    while (!reached() && steps < MOST_STEPS) {
+      steps += 1;
+      await time.step();
+    }
+  };
+  const untilStill = async () => {
+    for (;;) {
+      await until(isStill);
+      const from = time.now();
+      await until(() => !isStill() || time.now() > from + STILL_MS || time.waiting() === 0);
+      if (isStill() || steps >= MOST_STEPS) return;
+    }
+  };
+
+  const unhandled: unknown[] = [];
+  const notice = (error: unknown) => void unhandled.push(error);
+  process.on('unhandledRejection', notice);
+  try {
+    cluster.state(configured('lax', 1, START));
+    for (const one of processes) one.start();
+    await until(() => processes.every((one) => one.up) && isSettled());
+
+    const facedAt = time.now();
+    const asks = drawAsks(world);
+    const last = Math.max(...asks.map(({ at }) => at));
+    const faults = drawFaults(
+      world,
+      options.faults,
+      asks.map(({ at }) => at),
+    );
+    for (const asked of asks)
+      world.after(asked.at, 'a client asks', () => ask(world, processes, asked, (answer) => answers.push(answer)));
+    for (const fault of faults) world.after(fault.at, `fault: ${fault.kind}`, () => cause(faulty, fault));
+    world.after(last + 10_000, 'faults are over', () => {
+      world.odds = calm;
+      access.well = true;
+    });
+    await untilStill();
+
+    const records = cluster.all();
+    const evidence: Evidence = {
+      records,
+      calls: access.calls,
+      answers,
+      endedAt: time.now(),
+      states: statesOf(processes, records),
+    };
+    const violations = [...check(evidence), ...bodiesWhole(asks, access, records)];
+    for (const error of unhandled)
+      violations.push({ invariant: 'nothing unhandled', contextId: '', requestId: '', message: String(error) });
+    if (steps >= MOST_STEPS)
+      violations.push({
+        invariant: 'comes to rest',
+        contextId: '',
+        requestId: '',
+        message: `${steps} steps were not enough`,
+      });
+    const { arrivals } = cluster;
+    return { seed, options, startedAt: START, facedAt, arrivals, violations, faults, evidence, trace: world.trace };
+  } finally {
+    for (const one of processes) one.crash();
+    process.off('unhandledRejection', notice);
+    giveBack();
+    time.end();
+  }
+};
