@@ -44,7 +44,7 @@ test('the first broken entry is named, and what is still to be done', () => {
     '        and 28 more (--json lists up to 1,000)',
     '',
     'Of 1 chain the first entries are kept no longer: verified from the first that is.',
-    '1 event audited beside the chain only, while a partition changed hands: nothing later vouches for that.',
+    '1 event audited beside the chain only, as when a partition changes hands: nothing later vouches for that.',
     '2 events not audited yet, the first of 1970-01-01 00:00:00.000 (5.00 s ago).',
   ]);
 });

@@ -68,7 +68,7 @@ export const auditText = (report: AuditReport, now: number): string[] => {
       : []),
     ...(beside > 0
       ? [
-          `${many(beside, 'event')} audited beside the chain only, while a partition changed hands: nothing later vouches for that.`,
+          `${many(beside, 'event')} audited beside the chain only, as when a partition changes hands: nothing later vouches for that.`,
         ]
       : []),
     ...(waiting > 0

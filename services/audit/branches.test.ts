@@ -51,6 +51,19 @@ describe('branches', () => {
     expect(aside()).toBe('xyz');
   });
 
+  test('of two branches from the very beginning the one that goes further is the chain', () => {
+    const { branches, head, aside, changes } = fold([...line('ab'), ...line('pqr')]);
+    expect(head()).toBe('r');
+    expect(aside()).toBe('ab');
+    expect(changes.map(({ on, off, broken }) => [names(on), names(off), broken])).toEqual([['pqr', 'ab', undefined]]);
+    expect(branches.end()).toEqual([]);
+  });
+
+  test('a first entry that names a hash before it is no beginning', () => {
+    const { changes } = fold([...line('ab'), ...line('pqr', 1, 'z')]);
+    expect(changes.map((c) => c.broken?.what)).toEqual(['does not follow entry 0: previousHash is not its hash']);
+  });
+
   test('a straggler that follows nothing known changes nothing', () => {
     const { branches, head, aside } = fold([...line('ab'), link('z', 6, 'lost'), ...line('cdefgh', 3, 'b')]);
     expect(head()).toBe('h');

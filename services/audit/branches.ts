@@ -3,7 +3,7 @@
  * instances may both write for a moment: then two entries follow the same one, and the branch that goes further is the chain.
  * Writer and verifier share this fold, so that they agree.
  */
-import { follows, type Link } from './chain.ts';
+import { follows, type Link, NO_HASH } from './chain.ts';
 
 /** How the chain is not what it was, where it did not simply grow by the link added. */
 export interface Change<L extends Link> {
@@ -18,6 +18,9 @@ export interface Change<L extends Link> {
 /** More than what an instance can have under way in a partition when it loses it. */
 const WINDOW = 8_192;
 const SLACK = WINDOW / 4;
+
+/** Two instances may both write the first entries of a partition: their branches have nothing before them to fork at. */
+const isBeginning = ({ sequence, previousHash }: Link): boolean => sequence === 1 && previousHash === NO_HASH;
 
 export class Branches<L extends Link> {
   /** The chain's last links, of successive sequences. */
@@ -78,6 +81,7 @@ export class Branches<L extends Link> {
     if (link.sequence <= this.head!.sequence) return undefined;
     const fork = this.#placeOf(side[0]!.previousHash, side[0]!.sequence - 1);
     if (fork >= 0) return this.#goOnWith(side, fork + 1);
+    if (isBeginning(side[0]!) && isBeginning(this.#chain[0]!)) return this.#goOnWith(side, 0);
     return side.length > this.#chain.length ? this.#breakTo(side) : undefined;
   }
 

@@ -115,11 +115,11 @@ export class Coverage implements Figures {
   #seeUnclaimed(event: AnyRecorded): string | undefined {
     if (!hasEnvelope(event) || !(event.type in topicOf)) this.unreadable += 1;
     else if (!audited.has(event.type)) return undefined;
+    else if (this.#recent.has(event.id)) this.repeated += 1;
     else if (event.offset > this.#lastClaimed) {
       this.waiting += 1;
       this.waitingSince ??= event.time;
-    } else if (this.#recent.has(event.id)) this.repeated += 1;
-    else if (event.offset < this.#firstClaimed && event.time < this.#entriesKeptFrom) this.before += 1;
+    } else if (event.offset < this.#firstClaimed && event.time < this.#entriesKeptFrom) this.before += 1;
     else return 'has no audit entry';
     return undefined;
   }

@@ -6,7 +6,7 @@ import type { AnyRecorded, Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
 import type { Folded } from '../runtime/processor.ts';
 import { type AuditState, auditProcessor } from './audit.ts';
-import { append, type Evidence, hashOf } from './chain.ts';
+import { append, type Evidence, hashOf, type Link, NO_HASH } from './chain.ts';
 import { configured, served } from './mesh-events.ts';
 import { type AuditedType, auditedTypes } from './summary.ts';
 import { verifyAudit } from './verify.ts';
@@ -70,7 +70,7 @@ let mesh: Mesh;
 const entries = () => mesh.cluster.records('mesh.audit', mesh.partition);
 const events = (topic: TopicName) => mesh.cluster.records(topic, mesh.partition);
 const entryAt = (i: number) => ({ ...codec.decode('AuditEntry', entries()[i]!.value!) });
-const rewrite = (i: number, change: Partial<Evidence>, rehash: boolean) => {
+const rewrite = (i: number, change: Partial<Evidence & Link>, rehash: boolean) => {
   const entry = { ...entryAt(i), ...change };
   entries()[i]!.value = codec.encode('AuditEntry', rehash ? { ...entry, hash: hashOf(entry) } : entry);
 };
@@ -231,6 +231,17 @@ describe('audit verify', () => {
     expect(coverage.find((c) => c.topic === 'mesh.requests')).toMatchObject({ audited: 4, repeated: 1 });
   });
 
+  test('an audited event that was written again at the very end is not waiting', async () => {
+    mesh = await audited();
+    const [once] = served('acme:c1');
+    await mesh.log.append([once!]);
+    await mesh.auditAll();
+    await mesh.log.append([once!]);
+    const { findings, coverage } = await verify();
+    expect(findings).toEqual([]);
+    expect(coverage.find((c) => c.topic === 'mesh.requests')).toMatchObject({ audited: 3, repeated: 1, waiting: 0 });
+  });
+
   test('two instances at once: the branch that goes on is the chain, the other one repeats it', async () => {
     mesh = await audited();
     const heads = () => {
@@ -251,6 +262,36 @@ describe('audit verify', () => {
     const { findings, partitions } = await verify();
     expect(findings).toEqual([]);
     expect(partitions[0]).toMatchObject({ entries: 8 + 4 + 12, last: 8 + 12, repeated: 4 });
+  });
+
+  test('two instances that both began the chain', async () => {
+    mesh = await audited();
+    const later = served('acme:c1');
+    await mesh.log.append(later);
+    // It knows of no entry, and begins anew with another event.
+    const other = auditProcessor(mesh.log.partitionOf).initialState();
+    await mesh.auditAll(other, undefined, later[0]);
+    await mesh.auditAll(other);
+    const { findings, partitions } = await verify();
+    expect(findings).toEqual([]);
+    expect(partitions[0]).toMatchObject({ entries: 8 + 12, first: 1, last: 12, repeated: 8, beside: 0 });
+  });
+
+  test('entries that are not chained, each a beginning', async () => {
+    mesh = await audited();
+    for (const i of entries().keys()) rewrite(i, { sequence: 1, previousHash: NO_HASH }, true);
+    const { whole, findings, partitions } = await verify();
+    expect(whole).toBe(false);
+    expect(findings).toEqual([
+      {
+        topic: 'mesh.audit',
+        partition: mesh.partition,
+        offset: 1,
+        sequence: 1,
+        what: 'is one of 7 entries beside a chain of 1, each the only one of its event: nothing vouches for them',
+      },
+    ]);
+    expect(partitions[0]).toMatchObject({ entries: 8, last: 1, repeated: 0, beside: 7 });
   });
 
   test('an event whose only entry is beside the chain', async () => {

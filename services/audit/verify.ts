@@ -5,7 +5,8 @@
  *
  * When a partition changes hands, the instance that lost it may have written entries that the chain does not go on from. They
  * are no findings as long as they agree with the chain and with the events: nearly all repeat what the chain says. Where one is
- * the only entry of its event, nothing later vouches for it, so such are counted apart.
+ * the only entry of its event, nothing later vouches for it, so such are counted apart. They are a finding where they are more
+ * than the chain has: that is no hand-over.
  */
 import { type TopicName, topicOf, topics } from '../../topics/index.ts';
 import type { AnyRecorded, Log } from '../runtime/log.ts';
@@ -114,15 +115,20 @@ export const auditCheck = (now: number) => {
     chainsRead: (): void => {
       for (const [partition, state] of partitions) {
         for (const change of state.branches.end()) follow(partition, change);
-        for (const ref of state.branches.aside) {
+        const { aside } = state.branches;
+        let first: Ref | undefined;
+        for (const ref of aside) {
           const { topic, partition: of, offset, fingerprint } = ref.event;
           if (fingerprint === ANY) continue;
           if (coverageOf(topic, of).isClaimed(offset, fingerprint)) state.repeated += 1;
           else {
+            first ??= ref;
             state.beside += 1;
             claim(partition, ref);
           }
         }
+        const chained = state.entries - aside.length;
+        if (first && state.beside > chained) find(partition, first, unchained(state.beside, chained));
       }
     },
     seeEvent: (record: AnyRecorded): void => {
@@ -154,6 +160,9 @@ export const auditCheck = (now: number) => {
 };
 
 const isTopic = (name: string): name is TopicName => Object.hasOwn(topics, name);
+
+const unchained = (beside: number, chained: number): string =>
+  `is one of ${beside} entries beside a chain of ${chained}, each the only one of its event: nothing vouches for them`;
 
 /** @returns a sentence where a record is no entry. */
 const refOf = (record: AnyRecorded): Ref | string => {

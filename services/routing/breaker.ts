@@ -14,12 +14,19 @@ interface Count {
   failures: number;
 }
 
+/** The one call that tests a target. */
+interface Probe {
+  at: number;
+  /** Names the request and the attempt: where its dispatch was not durable, it is decided on again. */
+  call: string;
+}
+
 export interface Breaker {
   halfStartedAt: number;
   current: Count;
   previous: Count;
   /** Set while it is open. */
-  open: { until: number; probedAt: number | null } | null;
+  open: { until: number; probe: Probe | null } | null;
   /** How often it opened since it was last closed by a success. */
   openings: number;
   /** Time of the last opening or closing that was folded. */
@@ -43,10 +50,13 @@ const turn = (breaker: Breaker, time: number): void => {
   breaker.halfStartedAt = time;
 };
 
-export const countCall = (breaker: Breaker, time: number, probe: boolean): void => {
+export const countCall = (breaker: Breaker, time: number): void => {
   turn(breaker, time);
   breaker.current.calls += 1;
-  if (probe && breaker.open) breaker.open.probedAt = time;
+};
+
+export const probed = (breaker: Breaker, time: number, call: string): void => {
+  if (breaker.open) breaker.open.probe = { at: time, call };
 };
 
 export const countFailure = (breaker: Breaker, time: number): void => {
@@ -56,29 +66,31 @@ export const countFailure = (breaker: Breaker, time: number): void => {
 
 const inWindow = ({ current, previous }: Breaker, what: keyof Count) => current[what] + previous[what];
 
-/** What a call to the target would be: none, an ordinary one, or the one that tests it. */
-export const allows = ({ open }: Breaker, time: number, openMs: number): 'no' | 'yes' | 'probe' => {
+/** What this call to the target would be: none, an ordinary one, or the one that tests it. */
+export const allows = ({ open }: Breaker, time: number, openMs: number, call: string): 'no' | 'yes' | 'probe' => {
   if (!open) return 'yes';
   if (time < open.until) return 'no';
+  const { probe } = open;
   // A test of which nothing was heard does not hold the target back for ever.
-  return open.probedAt !== null && time - open.probedAt < openMs ? 'no' : 'probe';
+  return probe && probe.call !== call && time - probe.at < openMs ? 'no' : 'probe';
 };
 
 /**
- * What one more failure at `time` means: null, or until when the breaker opens and how many failures led to it.
- * A failed test opens it again, for twice as long each time.
+ * What a failure at `time` means, whether it was `counted` already or not: null, or until when the breaker opens and how many
+ * failures led to it. A failed test opens it again, for twice as long each time.
  */
 export const opensOn = (
   breaker: Breaker,
   time: number,
   { failures, openMs }: { failures: number; openMs: number },
+  counted: boolean,
 ): { until: number; failures: number } | null => {
   const recent = structuredClone(breaker);
   turn(recent, time);
-  const count = inWindow(recent, 'failures') + 1;
+  const count = inWindow(recent, 'failures') + (counted ? 0 : 1);
   const until = time + openMs * Math.min(LONGEST_FACTOR, 2 ** breaker.openings);
   // A call from before the opening may fail late: it tells nothing new.
-  if (breaker.open) return breaker.open.probedAt === null ? null : { until, failures: count };
+  if (breaker.open) return breaker.open.probe === null ? null : { until, failures: count };
   const enough = count >= failures && count >= FAILED_SHARE * inWindow(recent, 'calls');
   return enough ? { until, failures: count } : null;
 };
@@ -86,8 +98,9 @@ export const opensOn = (
 export const opened = (breaker: Breaker, time: number, until: number): void => {
   if (time <= breaker.changedAt) return;
   breaker.changedAt = time;
-  breaker.open = { until, probedAt: null };
-  breaker.openings += 1;
+  // Calls that failed before the opening was heard of state it again: the target did not fail a test.
+  if (!breaker.open || time >= breaker.open.until) breaker.openings += 1;
+  breaker.open = { until, probe: null };
 };
 
 export const closed = (breaker: Breaker, time: number): void => {

@@ -227,7 +227,10 @@ describe('a breaker', () => {
     const probe = given(routing, past).when(permitted(101)).statements[0]!;
     expect(probe.data).toMatchObject({ target: { id: 'a' }, probe: true });
     const begun = happened('RequestDispatched', probe.data as EventData['RequestDispatched'], { time: 101 });
-    expect(routed(given(routing, [...past, begun]).when(permitted(102)).statements)).toBe('b');
+    expect(routed(given(routing, [...past, begun]).when(permitted(102, { id: 'r2' })).statements)).toBe('b');
+    // Its dispatch did not become durable, and it is decided on again.
+    const again = given(routing, [...past, begun]).when(permitted(101)).statements[0]!;
+    expect(again.data).toMatchObject({ target: { id: 'a' }, probe: true });
   });
 
   const probed = happened(
@@ -276,6 +279,31 @@ describe('a breaker', () => {
     given(routing, [two, open('a', 5, 100), probed])
       .when(ended('CANCELLED'))
       .then([]);
+  });
+
+  test('opens for no longer because several calls failed before the opening was heard of', () => {
+    const burst = [open('a', 10, 1_010), open('a', 11, 1_011), open('a', 12, 1_012)];
+    const again = { ...probed, time: 1_020 };
+    const { statements } = given(routing, [two, ...burst, again]).when(failed('a', 1_030));
+    expect(statements[0]).toMatchObject({ type: 'BreakerOpened', data: { until: 1_030 + 2 * 1_000 } });
+  });
+
+  test('counts a failure once that is delivered again', () => {
+    const [first, second, third] = [failed('a', 10), failed('a', 11), failed('a', 12)] as const;
+    const opens = (...past: ReturnType<typeof failed>[]) =>
+      given(routing, [two, ...past])
+        .when(past.at(-1)!)
+        .statements.some(({ type }) => type === 'BreakerOpened');
+    expect(opens(first, second)).toBe(false);
+    expect(opens(first, first, second)).toBe(false);
+    expect(opens(first, second, third)).toBe(true);
+  });
+
+  test('counts a call once that is stated again', () => {
+    const call = { ...probed, data: { ...probed.data, probe: false } };
+    const calls = Array.from({ length: 20 }, () => call);
+    const { statements } = given(routing, [two, ...calls, failed('a', 106), failed('a', 107)]).when(failed('a', 108));
+    expect(statements[0]).toMatchObject({ type: 'BreakerOpened' });
   });
 
   test('folds to the same whatever is delivered twice or late', () => {

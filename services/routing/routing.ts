@@ -3,23 +3,64 @@ import type { Decision, Failure, FailureReason, Request, UnroutableReason } from
 import { type Configuration, parseConfiguration, type TargetConfiguration } from '../runtime/configuration.ts';
 import type { AnyRecorded } from '../runtime/log.ts';
 import type { Folded, Statement } from '../runtime/processor.ts';
-import { allows, type Breaker, closed, closedBreaker, countCall, countFailure, opened, opensOn } from './breaker.ts';
+import { RecentIds } from '../runtime/recent-ids.ts';
+import {
+  allows,
+  type Breaker,
+  closed,
+  closedBreaker,
+  countCall,
+  countFailure,
+  opened,
+  opensOn,
+  probed,
+} from './breaker.ts';
 import { choose } from './choose.ts';
 
 export type RoutingInput = 'RequestPermitted' | 'AttemptFailed' | 'ProbeSucceeded';
 export type RoutingOutput = 'RequestDispatched' | 'RequestUnroutable' | 'BreakerOpened' | 'BreakerClosed';
 
+type Dispatched = Folded<'RequestDispatched'>;
+
 export interface RoutingState {
   configuration: Configuration | undefined;
   breakers: Map<string, Breaker>;
+  /** What breakers have counted, by partition: it comes again after an append that failed, and when it is recalled. */
+  counted: Map<number, RecentIds>;
 }
 
-export const initialState = (): RoutingState => ({ configuration: undefined, breakers: new Map() });
+export const initialState = (): RoutingState => ({
+  configuration: undefined,
+  breakers: new Map(),
+  counted: new Map(),
+});
 
 const breakerOf = (state: RoutingState, target: string): Breaker => {
   const breaker = state.breakers.get(target) ?? closedBreaker();
   state.breakers.set(target, breaker);
   return breaker;
+};
+
+const isCounted = ({ counted }: RoutingState, partition: number, id: string): boolean =>
+  counted.get(partition)?.has(id) ?? false;
+
+/** @returns whether it was not counted before. */
+const counts = (state: RoutingState, partition: number, id: string): boolean => {
+  if (isCounted(state, partition, id)) return false;
+  const ids = state.counted.get(partition) ?? new RecentIds();
+  ids.add(id);
+  state.counted.set(partition, ids);
+  return true;
+};
+
+const callOf = (request: { id: string }, attempt: number): string => `${request.id} ${attempt}`;
+
+const evolveDispatched = (state: RoutingState, { id, time, partition, data }: Dispatched): void => {
+  const { target, request, attempt, probe } = data;
+  const breaker = breakerOf(state, target.id);
+  // Decided on again, it may go to another target.
+  if (counts(state, partition, `${id} ${target.id}`)) countCall(breaker, time);
+  if (probe) probed(breaker, time, callOf(request, attempt));
 };
 
 export const evolve = (state: RoutingState, event: Folded): RoutingState => {
@@ -28,10 +69,11 @@ export const evolve = (state: RoutingState, event: Folded): RoutingState => {
       state.configuration = parseConfiguration(event.data);
       break;
     case 'RequestDispatched':
-      countCall(breakerOf(state, event.data.target.id), event.time, event.data.probe);
+      evolveDispatched(state, event);
       break;
     case 'AttemptFailed':
-      if (event.data.targetAtFault) countFailure(breakerOf(state, event.data.target.id), event.time);
+      if (event.data.targetAtFault && counts(state, event.partition, event.id))
+        countFailure(breakerOf(state, event.data.target.id), event.time);
       break;
     case 'BreakerOpened':
       opened(breakerOf(state, event.data.target), event.time, event.data.until);
@@ -94,8 +136,9 @@ const route = (
   if (targets.length === 0) return refuse('NO_TARGET');
   if (attempt > routing.maxAttempts) return refuse('ATTEMPTS_EXHAUSTED');
 
+  const call = callOf(request, attempt);
   const permits = new Map(
-    targets.map((t) => [t.id, allows(breakerOf(state, t.id), time, routing.breaker.openMs)] as const),
+    targets.map((t) => [t.id, allows(breakerOf(state, t.id), time, routing.breaker.openMs, call)] as const),
   );
   const available = targets.filter((t) => t.id !== heldBack && permits.get(t.id) !== 'no');
   const untried = available.filter((t) => !tried.includes(t.id));
@@ -142,7 +185,8 @@ const judge = (
       ? [close(target.id, `it answers again (${failure.reason})`)]
       : [];
   if (!state.configuration) return [];
-  const opens = opensOn(breaker, event.time, state.configuration.routing.breaker);
+  const counted = isCounted(state, event.partition, event.id);
+  const opens = opensOn(breaker, event.time, state.configuration.routing.breaker, counted);
   if (!opens) return [];
   const reason = `${opens.failures} recent calls failed, the last with ${failure.reason}: ${failure.message}`;
   return [{ type: 'BreakerOpened', index: 'breaker', key: target.id, data: { target: target.id, reason, ...opens } }];

@@ -2,7 +2,7 @@ import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { EventType, TopicName } from '../../topics/index.ts';
 import { newId } from './event.ts';
-import type { Event, Log } from './log.ts';
+import type { Consumer, Event, Log } from './log.ts';
 import { createMemoryLog, MemoryCluster } from './memory-log.ts';
 import { createMetrics } from './metrics.ts';
 import { type Processor, processorService } from './processor.ts';
@@ -108,6 +108,49 @@ test('after a crash before the commit, what was stated is recalled: nothing is s
   expect((await attempts(second)).map((a) => a.data.attempt)).toEqual([1, 2, 3, 4]);
 });
 
+test('what is recalled of a partition that was lost meanwhile is not folded', async () => {
+  const log = await createMemoryLog();
+  const said = cancel('c1') as Event;
+  await log.append([
+    { ...said, type: 'AttemptBegun', data: { target: { id: 't', connection: 'c', name: 'n' }, attempt: 7 } },
+  ]);
+  const partition = log.partitionOf('c1');
+  let consumer!: Consumer;
+  const recalling = Promise.withResolvers<void>();
+  const lost = Promise.withResolvers<void>();
+  const slow: Log = {
+    ...log,
+    consume: async (_, __, given) => {
+      consumer = given;
+      return { owns: () => true, close: async () => {} };
+    },
+    tail: async (topics, see, options) => {
+      if (topics.length > 0) {
+        recalling.resolve();
+        await lost.promise;
+      }
+      return log.tail(topics, see, options);
+    },
+  };
+  const folded: string[] = [];
+  const listening = {
+    ...counting,
+    evolve: ((counts, event) => {
+      folded.push(event.type);
+      return counting.evolve(counts, event);
+    }) as typeof counting.evolve,
+  };
+  running.push(await processorService(listening).start(contextOf(slow)));
+  const first = consumer.assigned([{ partition, since: 0 }]);
+  await recalling.promise;
+  consumer.revoked([partition]);
+  lost.resolve();
+  await first;
+  expect(folded).toEqual([]);
+  await consumer.assigned([{ partition, since: 0 }]);
+  expect(folded).toEqual(['AttemptBegun']);
+});
+
 test('an append that fails is tried again from the log, in order', async () => {
   const cluster = new MemoryCluster();
   const log = await createMemoryLog(cluster);
@@ -119,6 +162,39 @@ test('an append that fails is tried again from the log, in order', async () => {
   cluster.unavailable = false;
   await until(async () => (await attempts(log)).length === 2);
   expect((await attempts(log)).map((a) => a.causationId)).toEqual(events.map((e) => e.id));
+});
+
+/** States once that a breaker opened, as far as it knows. */
+const opening = (decided: () => void): Processor<Set<string>, 'CancelRequested', 'BreakerOpened'> => ({
+  name: 'routing',
+  reads: ['CancelRequested'],
+  follows: ['BreakerOpened'],
+  writes: ['BreakerOpened'],
+  initialState: () => new Set(),
+  decide: ({ key }, open) => {
+    decided();
+    return open.has(key)
+      ? []
+      : [{ type: 'BreakerOpened', key, data: { target: key, reason: 'r', failures: 1, until: 1 } }];
+  },
+  evolve: (open, event) => (event.type === 'BreakerOpened' ? open.add(event.data.target) : open),
+});
+
+test('what is stated and followed is not folded before it is in the log', async () => {
+  const cluster = new MemoryCluster();
+  const log = await createMemoryLog(cluster);
+  let decisions = 0;
+  running.push(await processorService(opening(() => void decisions++)).start(contextOf(log)));
+  await log.append([cancel('c1')]);
+  cluster.unavailable = true;
+  await until(() => decisions > 0);
+  expect(await read(log, 'mesh.breakers', 'BreakerOpened')).toEqual([]);
+  cluster.unavailable = false;
+  await until(async () => (await read(log, 'mesh.breakers', 'BreakerOpened')).length > 0);
+  const before = decisions;
+  await log.append([cancel('c1')]);
+  await until(() => decisions > before);
+  expect(await read(log, 'mesh.breakers', 'BreakerOpened')).toHaveLength(1);
 });
 
 test('an event that can never be processed becomes a dead letter, whole and with the reason, and the next goes on', async () => {

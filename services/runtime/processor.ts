@@ -29,7 +29,10 @@ export interface Statement<T extends EventType = EventType> {
   key?: string;
 }
 
-/** What state is folded from: an event read, followed, stated, or stated before and recalled. */
+/**
+ * What state is folded from: an event read, followed, stated, or stated before and recalled. What is stated and followed is
+ * folded once it is followed: every instance folds it in the same order, and only if it is in the log.
+ */
 export type Folded<T extends EventType = EventType> = { [K in T]: Event<K> & { partition: number } }[T];
 
 export interface Processor<S, In extends EventType, Out extends EventType> {
@@ -48,7 +51,7 @@ export interface Processor<S, In extends EventType, Out extends EventType> {
   evolve(state: S, event: Folded): S;
   /** Leaves out what was folded from these partitions: it is another instance's now, or is about to be recalled. */
   forget?(state: S, partitions: readonly number[]): S;
-  /** Counts an event that was stated and is durable, or one that was followed. */
+  /** Counts an event once it is durable: one that was followed, or was stated and is not followed. */
   observe?(event: Folded, metrics: Metrics): void;
 }
 
@@ -74,6 +77,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
   const { log, metrics, tracing } = context;
   const logger = context.logger.child({ service: processor.name });
   let state = processor.initialState();
+  const isFollowed = (type: EventType) => processor.follows.includes(type);
   /** Ids of the events decided on, by partition: a redelivered one is ignored. */
   const decided = new Map<number, RecentIds>();
 
@@ -98,11 +102,15 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
     );
     const since = Math.min(...assigned.map((a) => a.since));
     const partitions = assigned.map((a) => a.partition);
+    const fresh = new Map(partitions.map((partition) => [partition, decided.get(partition)]));
     const said = await log.tail(
       outputs,
       (record) => {
+        const ids = decided.get(record.partition);
+        // It was lost while this was read; if it came back, that is recalled anew.
+        if (!ids || ids !== fresh.get(record.partition)) return;
         try {
-          decided.get(record.partition)?.add(record.causationId);
+          ids.add(record.causationId);
           state = processor.evolve(state, record);
         } catch (error) {
           logger.error({ err: error, topic: record.topic, offset: record.offset }, 'a recalled record was passed over');
@@ -130,7 +138,8 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
           statement.data,
           context.now(),
         );
-        state = processor.evolve(state, { ...event, partition: record.partition } as Folded);
+        if (!isFollowed(event.type))
+          state = processor.evolve(state, { ...event, partition: record.partition } as Folded);
         return event;
       });
     } catch (error) {
@@ -196,7 +205,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
       for (const event of stated) {
         if (event.type === 'EventDeadLettered')
           metrics.deadLetters.inc({ service: processor.name, topic: record.topic });
-        processor.observe?.({ ...event, partition: record.partition } as Folded, metrics);
+        if (!isFollowed(event.type)) processor.observe?.({ ...event, partition: record.partition } as Folded, metrics);
       }
     },
   });
