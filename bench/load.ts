@@ -14,6 +14,8 @@ export interface LoadOptions {
   key: string;
   stream: boolean;
   inFlight: number;
+  /** At most so many calls are begun a second; default: each as soon as the one before it has ended. */
+  rate?: number;
   /** Calls begun in this time count in `calls` only. */
   warmUpMs: number;
   durationMs: number;
@@ -69,7 +71,15 @@ const call = (pool: Pool, request: Dispatcher.DispatchOptions, stream: boolean):
     });
   });
 
-const generate = async ({ url, key, stream, inFlight, warmUpMs, durationMs }: LoadOptions): Promise<LoadResult> => {
+const generate = async ({
+  url,
+  key,
+  stream,
+  inFlight,
+  rate,
+  warmUpMs,
+  durationMs,
+}: LoadOptions): Promise<LoadResult> => {
   const { origin, pathname } = new URL(url);
   const pool = new Pool(origin, {
     connections: inFlight,
@@ -94,7 +104,11 @@ const generate = async ({ url, key, stream, inFlight, warmUpMs, durationMs }: Lo
   // Spread over the warm-up: calls that take equally long would go on beginning at the same moment.
   const loop = async (place: number) => {
     await sleep((warmUpMs * place) / inFlight);
-    while (performance.now() < until) {
+    for (let due = performance.now(); performance.now() < until; ) {
+      if (rate !== undefined) {
+        due = Math.max(due + (inFlight / rate) * 1_000, performance.now());
+        await sleep(due - performance.now());
+      }
       const outcome = await call(pool, request, stream);
       if (outcome.fault !== undefined) {
         failed += 1;

@@ -70,9 +70,15 @@ await new Command('bench')
   .option('--peers', 'instead: beside other gateways, which --kit installs and measures', false)
   .option('--kit <directory>', 'where setup-peers.sh and measure.mjs are', '../shared/bench')
   .option('--peers-root <directory>', 'where the other gateways are installed', join(homedir(), '.cache/parley-peers'))
-  .option('--soak', 'instead: the same load for long, watching memory and open files', false)
+  .option('--soak', 'instead: half of the possible load for long, watching memory, open files, lag and the log', false)
   .option('--minutes <n>', 'how long to soak', positive, 10)
-  .option('--in-flight <n>', 'calls in flight while soaking, and a quarter as many streams', whole, 16)
+  .option('--in-flight <n>', 'calls in flight at most while soaking, and a quarter as many streams', whole, 32)
+  .option(
+    '--rebalance <minutes>',
+    'how long a second instance stays while soaking, and is away; 0: none comes',
+    Number,
+    2,
+  )
   .option('--data <directory>', "keep Kafka's data and the logs there")
   .option(
     '--profile <directory>',

@@ -18,6 +18,9 @@ export interface Parley {
   url: string;
   key: string;
   pids: { parley: number; broker: number; registry: number };
+  /** Where its data and its logs are. */
+  directory: string;
+  cluster: { brokers: string; registryUrl: string };
   /** From the process spawned to the first 200 of /readyz, milliseconds. */
   startMs: number;
   /** Ends it and its JVMs, by pid. Its data stays. */
@@ -116,6 +119,11 @@ export const startParley = async (
       url: `${url}/v1`,
       key: KEY,
       pids: { parley: child.pid, broker: kafka.pid, registry: registry.pid },
+      directory,
+      cluster: {
+        brokers: `127.0.0.1:${kafka.port}`,
+        registryUrl: `http://127.0.0.1:${registry.port}/apis/ccompat/v7`,
+      },
       startMs,
       stop,
     };

@@ -9,7 +9,7 @@ import { type Parley, startParley } from './parley.ts';
 import { installPeers, measurePeers, PEERS_UPSTREAM_URL } from './peers.ts';
 import { renderPeers } from './peers-table.ts';
 import { progressLine } from './progress-line.ts';
-import { soak } from './soak.ts';
+import { type Sample, soak } from './soak.ts';
 import { summarize } from './summary.ts';
 import { render, renderSoak } from './table.ts';
 
@@ -23,6 +23,7 @@ export interface Options {
   chunkGap: number;
   minutes: number;
   inFlight: number;
+  rebalance: number;
   profile?: string;
   kit: string;
   peersRoot: string;
@@ -136,18 +137,24 @@ export const soakFor = async (
   await prime(parley, signal);
   const durationMs = options.minutes * 60_000;
   const began = performance.now();
-  const say = ({ atMs, parley, broker }: ReturnType<typeof read>) => {
+  const say = ({ atMs, parley, broker, lag }: Sample) => {
     const mebibytes = (bytes: number) => Math.round(bytes / 1024 / 1024);
     const minutes = ((atMs - began) / 60_000).toFixed(1);
     progress.update(
-      `${minutes} of ${options.minutes} min: Parley ${mebibytes(parley.rssBytes)} MiB and ${parley.handles} open files, broker ${mebibytes(broker.rssBytes)} MiB`,
+      `${minutes} of ${options.minutes} min: Parley ${mebibytes(parley.rssBytes)} MiB and ${parley.handles} open files, broker ${mebibytes(broker.rssBytes)} MiB, lag ${lag}`,
     );
   };
-  const soaked = await soak(parley, { inFlight: options.inFlight, durationMs }, say, signal);
+  const plan = {
+    inFlight: options.inFlight,
+    durationMs,
+    rebalanceMs: options.rebalance * 60_000,
+    upstreamUrl: upstream.url,
+  };
+  const soaked = await soak(parley, plan, say, signal);
   const { rss, handles } = soaked.growths.parley;
   return {
     document: { conditions: found, minutes: options.minutes, inFlight: options.inFlight, ...soaked },
-    text: renderSoak(options.minutes, soaked.calls, soaked.growths),
+    text: renderSoak(options.minutes, soaked),
     faults: [
       ...(soaked.firstFault === undefined ? [] : [`${soaked.failed} calls failed: ${soaked.firstFault}`]),
       ...(rss.grew || handles.grew ? ['Parley grows'] : []),

@@ -1,6 +1,7 @@
 /** The figures as Markdown. */
 import type { Conditions } from './conditions.ts';
 import type { Growth } from './growth.ts';
+import type { Soaked } from './soak.ts';
 import type { Spread } from './statistics.ts';
 import type { Row } from './summary.ts';
 
@@ -103,13 +104,11 @@ const growthLine = (
 
 const SOAK_HEAD = '| second half of the run | slope | over that half | |\n| --- | ---: | ---: | --- |';
 
-export const renderSoak = (
-  minutes: number,
-  calls: number,
-  growths: Record<string, { rss: Growth; handles: Growth }>,
-): string =>
-  [
-    `${number(calls)} calls in ${minutes} minutes.`,
+export const renderSoak = (minutes: number, soaked: Soaked): string => {
+  const { calls, growths, capacity, rate, rebalances, lag, bytesPerCall } = soaked;
+  const kilobytes = bytesPerCall.map((bytes) => (bytes / 1_000).toFixed(2));
+  return [
+    `${number(calls)} calls and streams in ${minutes} minutes: ${number(rate)} a second, of ${number(capacity)} that were possible.`,
     [
       SOAK_HEAD,
       ...Object.entries(growths).flatMap(([name, { rss, handles }]) => [
@@ -119,4 +118,10 @@ export const renderSoak = (
         growthLine(`${name}, ${handles.median} open files`, handles, '', (value) => value.toFixed(2)),
       ]),
     ].join('\n'),
+    [
+      `- A second instance of all services came or went ${rebalances} times.`,
+      `- Lag of the partition that was furthest behind: ${number(lag.median)} records in the median, ${number(lag.most)} at most.`,
+      `- A call or stream added ${kilobytes[0]} kB to Kafka's log in the first half, ${kilobytes[1]} kB in the second.`,
+    ].join('\n'),
   ].join('\n\n');
+};

@@ -54,7 +54,7 @@ export const auditProcessor = (
 ): Processor<AuditState, AuditedType, 'AuditEntry'> => ({
   name: 'audit',
   reads: auditedTypes,
-  patienceMs: 250,
+  patienceMs: 25,
   follows: [],
   writes: ['AuditEntry'],
   initialState: () => new Map(),

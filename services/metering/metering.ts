@@ -52,7 +52,7 @@ const observe = (event: Folded, { usage, cost }: Metrics): void => {
 export const meteringProcessor: Processor<MeteringState, Response, 'UsageRecorded'> = {
   name: 'metering',
   reads: ['ResponseCompleted', 'ResponseFailed'],
-  patienceMs: 250,
+  patienceMs: 25,
   follows: ['MeshConfigured'],
   writes: ['UsageRecorded'],
   initialState: () => undefined,

@@ -56,6 +56,39 @@ const putBytes = (to: Buffer, at: number, bytes: Bytes, length: number): number 
 
 const sizeOfBytes = (length: number) => sizeOf(length) + Math.max(0, length);
 
+/** A length of up to 8,191 as a string of the bytes that it is written as. */
+const lengthText = (length: number): string => {
+  const left = length << 1;
+  return left < 128 ? String.fromCharCode(left) : String.fromCharCode((left & 127) | 128, left >>> 7);
+};
+const MAX_TEXT = 8_191;
+
+/** Names of headers come again with every record. */
+const nameTexts = new Map<string, string>();
+const MAX_NAMES = 100;
+const textOfName = (name: string): string => {
+  const known = nameTexts.get(name);
+  if (known !== undefined) return known;
+  const text = lengthText(name.length) + name;
+  if (nameTexts.size < MAX_NAMES) nameTexts.set(name, text);
+  return text;
+};
+
+const ASCII = /^[\0-\x7f]*$/;
+
+/** Headers of short ASCII strings as one string of bytes, which is written at once; undefined where they are not. */
+const textOf = (headers: Record<string, Bytes | Bytes[]>, names: readonly string[]): string | undefined => {
+  let text = '';
+  let ascii = '';
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value !== 'string' || value.length > MAX_TEXT || name.length > MAX_TEXT) return undefined;
+    text += textOfName(name) + lengthText(value.length) + value;
+    ascii += name + value;
+  }
+  return ASCII.test(ascii) ? text : undefined;
+};
+
 /** Beyond this a number may not fit the 32 bits that are reckoned with here. */
 const LARGE = 2 ** 30;
 
@@ -66,7 +99,9 @@ export const encodeRecord = (fields: Fields): Encoded => {
     return encodeSlowly(fields);
   const keyLength = lengthOf(key);
   const valueLength = lengthOf(value);
-  const lengths = names.flatMap((name) => [Buffer.byteLength(name), lengthOf(headers[name] as Bytes)]);
+  const text = textOf(headers, names);
+  const lengths =
+    text === undefined ? names.flatMap((name) => [Buffer.byteLength(name), lengthOf(headers[name] as Bytes)]) : [];
   const size =
     1 +
     sizeOf(timestampDelta) +
@@ -74,7 +109,7 @@ export const encodeRecord = (fields: Fields): Encoded => {
     sizeOfBytes(keyLength) +
     sizeOfBytes(valueLength) +
     sizeOf(names.length) +
-    lengths.reduce((sum, length) => sum + sizeOfBytes(length), 0);
+    (text?.length ?? lengths.reduce((sum, length) => sum + sizeOfBytes(length), 0));
   const buf = Buffer.allocUnsafe(sizeOf(size) + size);
   let at = putNumber(buf, 0, size);
   // Attributes: none is defined.
@@ -84,10 +119,12 @@ export const encodeRecord = (fields: Fields): Encoded => {
   at = putBytes(buf, at, key, keyLength);
   at = putBytes(buf, at, value, valueLength);
   at = putNumber(buf, at, names.length);
-  for (const [i, name] of names.entries()) {
-    at = putBytes(buf, at, name, lengths[2 * i]!);
-    at = putBytes(buf, at, headers[name] as Bytes, lengths[2 * i + 1]!);
-  }
+  if (text !== undefined) buf.write(text, at, 'latin1');
+  else
+    for (const [i, name] of names.entries()) {
+      at = putBytes(buf, at, name, lengths[2 * i]!);
+      at = putBytes(buf, at, headers[name] as Bytes, lengths[2 * i + 1]!);
+    }
   return { buf, buffer: buf, size: () => buf.length };
 };
 
