@@ -11,6 +11,7 @@ import { partitionOfKey } from './kafka/murmur2.ts';
 import { createRecordReader } from './kafka/read-record.ts';
 import type { KafkaLogContext, OpenConsumer } from './kafka/shared.ts';
 import { startTail } from './kafka/tail.ts';
+import { createTopicOffsets } from './kafka/topic-offsets.ts';
 import type { Event, Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { appendedRecord, headersOf } from './recorded.ts';
@@ -38,13 +39,14 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   const kafka = createKafka(options, logger);
   const admin = kafka.admin();
   await admin.connect();
-  // Of what kafkajs knows of topics the answer that comes last counts, and another call may have asked for fewer. Those that
-  // it was told of one by one it asks for always. Which of them are not this process's to read is found out elsewhere.
-  for (const name of Object.keys(topics)) await admin.fetchTopicOffsets(prefix + name).catch(() => {});
+  const offsets = await createTopicOffsets(
+    kafka,
+    Object.keys(topics).map((name) => prefix + name),
+  );
   const commit = await createGroupCommit(kafka);
   const fetcher = createFetcher(kafka, codec, logger);
   const reader = createRecordReader({ kafka, codec, logger, prefix });
-  const context: KafkaLogContext = { kafka, admin, codec, fetcher, reader, logger, prefix };
+  const context: KafkaLogContext = { kafka, admin, codec, fetcher, reader, offsets, logger, prefix };
   const open = new Set<OpenConsumer>();
   /** Who sees what this process appends to a topic. */
   const listeners = new Map<TopicName, OpenConsumer[]>();
@@ -106,6 +108,7 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
       await fetcher.close();
       await commit.close();
       await reader.close();
+      await offsets.close();
       await admin.disconnect();
     },
   };

@@ -1,6 +1,6 @@
 /**
  * What kafkajs reads with inside, and offers to the consumers of a group only, one fetch at a time for each: brokers that
- * answer a fetch of any partitions. The version of kafkajs is pinned, and `fetcher.ts` and `read-record.ts` stand on this.
+ * answer a fetch of any partitions. The version of kafkajs is pinned, and `poller.ts`, `read-record.ts` and `topic-offsets.ts` stand on this.
  */
 import type { Kafka, KafkaMessage } from 'kafkajs';
 
@@ -36,6 +36,16 @@ export interface Cluster {
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findTopicPartitionMetadata(topic: string): { partitionId: number }[];
+  /** @param asked from a time on, or from the first or the next offset. */
+  fetchTopicsOffset(
+    asked: {
+      topic: string;
+      partitions: { partition: number }[];
+      fromBeginning?: boolean;
+      fromTimestamp?: number;
+    }[],
+  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
 }
 

@@ -18,23 +18,23 @@ export interface Committed {
  * @throws when Kafka did not answer for all of them.
  */
 export const committedOf = async (
-  { admin, reader, prefix }: Pick<KafkaLogContext, 'admin' | 'reader' | 'prefix'>,
+  { admin, offsets: ofTopics, reader, prefix }: Pick<KafkaLogContext, 'admin' | 'offsets' | 'reader' | 'prefix'>,
   groupId: string,
   topics: readonly string[],
   partitions: readonly number[],
 ): Promise<Map<number, Committed[]>> => {
   const committed = await admin.fetchOffsets({ groupId, topics: [...topics] });
   const ofTopic = async (topic: string): Promise<[number, Committed][]> => {
-    const bounds = await admin.fetchTopicOffsets(topic);
+    const bounds = await ofTopics.bounds(topic);
     const offsets = committed.find((c) => c.topic === topic)?.partitions ?? [];
     const ofPartition = async ({ partition, low, high }: (typeof bounds)[number]): Promise<[number, Committed]> => {
       const found = offsets.find((o) => o.partition === partition);
       if (!found) throw new Error(`Kafka did not say where ${groupId} is in ${topic} ${partition}`);
       // kafkajs commits a negative one when the next record has expired.
       const known = Number(found.offset) >= 0;
-      const offset = known ? Number(found.offset) : Number(low);
+      const offset = known ? Number(found.offset) : low;
       const time = known ? Number(found.metadata) || 0 : 0;
-      if (offset >= Number(high)) return [partition, { topic, offset, time, finished: true, since: Date.now() }];
+      if (offset >= high) return [partition, { topic, offset, time, finished: true, since: Date.now() }];
       const first = await reader.timeOf(topic.slice(prefix.length) as TopicName, partition, offset);
       return [partition, { topic, offset, time, finished: false, since: first ?? time }];
     };

@@ -165,7 +165,15 @@ export const startConsume = async (
   membership = await joinGroup(context, groupId, names, member);
   // What was assigned while it joined.
   readAll();
-  const timer = setInterval(() => void commit(tenures.values()), COMMIT_INTERVAL_MS);
+  let committing = false;
+  const commitAll = async () => {
+    // Where the coordinator does not answer, one at a time waits for it.
+    if (committing) return;
+    committing = true;
+    await commit(tenures.values());
+    committing = false;
+  };
+  const timer = setInterval(() => void commitAll(), COMMIT_INTERVAL_MS);
 
   return {
     owns: (partition) => membership.isInSession() && (tenures.get(partition)?.queues.length ?? 0) > 0,

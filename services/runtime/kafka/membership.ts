@@ -36,7 +36,8 @@ const settings = {
   /** How often kafkajs looks whether a heartbeat is due, as all its partitions are paused. */
   maxWaitTimeInMs: 500,
   allowAutoTopicCreation: false,
-  retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 1_000_000 },
+  // Then it starts anew, and asks who coordinates the group: until then kafkajs goes on asking the one before.
+  retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
 } as const;
 
 interface Answered {

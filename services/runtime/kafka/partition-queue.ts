@@ -41,7 +41,7 @@ export interface PartitionQueue {
 }
 
 export const createPartitionQueue = (
-  { fetcher, codec, admin, logger, prefix }: KafkaLogContext,
+  { fetcher, codec, offsets, logger, prefix }: KafkaLogContext,
   options: QueueOptions,
   from: Pick<Committed, 'offset' | 'time'>,
 ): PartitionQueue => {
@@ -99,11 +99,11 @@ export const createPartitionQueue = (
   };
 
   const outOfRange = async () => {
-    const bound = (await admin.fetchTopicOffsets(name)).find((b) => b.partition === partition);
+    const bound = (await offsets.bounds(name)).find((b) => b.partition === partition);
     const from = finished.next;
-    if (!bound || over || (Number(bound.low) <= from && from <= Number(bound.high))) return;
+    if (!bound || over || (bound.low <= from && from <= bound.high)) return;
     // Beyond the end the log has lost its end, and who reads it from the beginning would do all of it twice.
-    const to = from < Number(bound.low) ? Number(bound.low) : Number(bound.high);
+    const to = from < bound.low ? bound.low : bound.high;
     logger.error({ groupId, topic, partition, from, to }, 'records are gone from the log, and passed over');
     finished = new FinishedPrefix(to, Date.now());
   };

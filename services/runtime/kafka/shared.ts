@@ -6,6 +6,7 @@ import type { AnyRecorded } from '../log.ts';
 import { type Headers, recorded, typeOf } from '../recorded.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { RecordReader } from './read-record.ts';
+import type { TopicOffsets } from './topic-offsets.ts';
 
 /** What this process reads, and whether it can. */
 export interface OpenConsumer {
@@ -25,6 +26,7 @@ export interface KafkaLogContext {
   codec: Codec;
   fetcher: Fetcher;
   reader: RecordReader;
+  offsets: TopicOffsets;
   logger: Logger;
   /** Put before every topic and group name, so that meshes can share a cluster. */
   prefix: string;

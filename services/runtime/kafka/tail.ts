@@ -17,7 +17,7 @@ export const startTail = async (
   see: (record: AnyRecorded) => void,
   options: TailOptions,
 ): Promise<Tail & OpenConsumer> => {
-  const { codec, prefix, logger, fetcher, admin } = context;
+  const { codec, prefix, logger, fetcher, offsets } = context;
   const { patienceMs = 0 } = options;
   const wanted = options.types && new Set<string>(options.types);
   const ranges = await rangesOf(context, topics, options);
@@ -80,9 +80,9 @@ export const startTail = async (
     };
     // What has expired since the tail began is not waited for.
     const outOfRange = async () => {
-      const bound = (await admin.fetchTopicOffsets(name)).find((b) => b.partition === partition);
-      if (bound && position.next < Number(bound.low)) skip(Number(bound.low));
-      else if (bound && position.next > Number(bound.high)) position.next = Number(bound.high);
+      const bound = (await offsets.bounds(name)).find((b) => b.partition === partition);
+      if (bound && position.next < bound.low) skip(bound.low);
+      else if (bound && position.next > bound.high) position.next = bound.high;
     };
     const position: Position = {
       ...range,
