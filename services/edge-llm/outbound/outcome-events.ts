@@ -1,7 +1,7 @@
 /** What is said about a dispatch. The ids follow from the dispatch and from what is said: said again, it is the same event. */
 import type * as mesh from '../../../schemas/generated.ts';
 import type { EventData, Writes } from '../../../topics/index.ts';
-import { follow } from '../../runtime/event.ts';
+import { derivedId, follow } from '../../runtime/event.ts';
 import type { Event, Recorded } from '../../runtime/log.ts';
 import { faultOf } from './faults.ts';
 import type { Completed, Failed } from './performed.ts';
@@ -9,14 +9,25 @@ import type { Completed, Failed } from './performed.ts';
 export type Dispatch = Recorded<'RequestDispatched'>;
 type Saying = Writes['edge-llm'];
 
+const SERVICE = 'edge-llm';
+
 /** Says something that follows from a dispatch. @param traceparent of the span that it belongs to. */
 export const saying = (dispatch: Dispatch, traceparent: string, now: () => number) => {
   const { id, key, correlationId } = dispatch;
   return <T extends Saying>(index: string, type: T, data: EventData[T]): Event<T> =>
-    follow('edge-llm', { id, key, correlationId, traceparent }, index, type, data, now());
+    follow(SERVICE, { id, key, correlationId, traceparent }, index, type, data, now());
 };
 
 type Say = ReturnType<typeof saying>;
+
+/**
+ * The end of a request. Whatever it is and whichever attempt it is of, it has one id: should two instances state one each, all
+ * who read it count the first.
+ */
+const outcome = <T extends 'ResponseCompleted' | 'ResponseFailed'>(say: Say, type: T, data: EventData[T]): Event<T> => {
+  const event = say('outcome', type, data);
+  return { ...event, id: derivedId(event.correlationId, SERVICE, 'outcome') };
+};
 
 const asked = ({ request, target, attempt }: mesh.RequestDispatched) => ({
   subject: request.subject,
@@ -35,9 +46,8 @@ export const failedOf = (reason: mesh.FailureReason, message: string): Failed =>
   estimated: false,
 });
 
-// Both outcomes have one id: should two instances state one each, all who read it count the first.
 export const responseFailed = (say: Say, data: mesh.RequestDispatched, failed: Failed, chunks: number) =>
-  say('outcome', 'ResponseFailed', {
+  outcome(say, 'ResponseFailed', {
     ...asked(data),
     failure: failed.failure,
     chunks,
@@ -65,7 +75,7 @@ export const attemptFailed = (
 
 export const responseCompleted = (say: Say, data: mesh.RequestDispatched, completed: Completed, chunks: number) => {
   const { status, headers, message, meters, estimated, startedAt, firstByteAt } = completed;
-  return say('outcome', 'ResponseCompleted', {
+  return outcome(say, 'ResponseCompleted', {
     ...asked(data),
     status,
     headers,

@@ -121,6 +121,8 @@ export const startConsume = async (
     logger.warn({ err: error, groupId, partition }, 'a partition is handed over again');
     const fresh = begin([partition]);
     await sleep(RETRY_MS);
+    // Another may have committed more by then.
+    if (fresh.some(({ over }) => over)) return;
     await commit([tenure]);
     await untilPrepared(fresh);
   };
