@@ -169,10 +169,10 @@ export const startConsume = async (
   readAll();
   let committing = false;
   const commitAll = async () => {
-    // Where the coordinator does not answer, one at a time waits for it.
+    // Where the coordinator does not answer, commits do not pile up. One that kafkajs never ends is not waited for.
     if (committing) return;
     committing = true;
-    await commit(tenures.values());
+    await Promise.race([commit(tenures.values()), sleep(COMMIT_GRACE_MS)]);
     committing = false;
   };
   const timer = setInterval(() => void commitAll(), COMMIT_INTERVAL_MS);
