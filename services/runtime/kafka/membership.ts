@@ -65,6 +65,7 @@ export const joinGroup = async (
   let rebalancing = true;
   let stopped = false;
   let beatAt = Date.now();
+  let commits = 0;
   /** By the monotonic clock: up to then no other member was given what this one owns. */
   let validUntil = 0;
   let sentAt = 0;
@@ -83,6 +84,9 @@ export const joinGroup = async (
     const was = isValid();
     extend();
     if (!was && isValid()) member.confirmed();
+  });
+  consumer.on(consumer.events.COMMIT_OFFSETS, () => {
+    commits += 1;
   });
   consumer.on(consumer.events.REBALANCING, () => {
     rebalancing = true;
@@ -120,7 +124,12 @@ export const joinGroup = async (
   return {
     isInSession,
     isValid,
-    commit: (offsets) => consumer.commitOffsets(offsets),
+    commit: async (offsets) => {
+      const before = commits;
+      await consumer.commitOffsets(offsets);
+      // One that is starting anew says nothing, and commits nothing.
+      if (commits === before) throw new Error('the consumer is not running');
+    },
     healthy: () => Date.now() - beatAt < SILENCE_MS,
     leave: async () => {
       stopped = true;
