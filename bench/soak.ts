@@ -71,10 +71,10 @@ export const soak = async (
   let rebalances = 0;
   const comeAndGo = async () => {
     while (rebalanceMs > 0 && !isOver) {
-      await Promise.race([over, sleep(rebalanceMs)]);
-      if (isOver) return;
       const untilOver = new AbortController();
       void over.then(() => untilOver.abort());
+      await sleep(rebalanceMs, undefined, { signal: untilOver.signal }).catch(() => {});
+      if (isOver) return;
       await joinForAWhile(parley, rebalanceMs, upstreamUrl, untilOver.signal);
       rebalances += 2;
     }
