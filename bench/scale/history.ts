@@ -1,7 +1,9 @@
 /** What a log that grows costs whoever starts on it or reads it. */
+
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { conversationTopics } from '../../cli/conversation.ts';
 import { newId } from '../../services/runtime/event.ts';
 import { KEY } from '../call.ts';
 import { runLoad } from '../children.ts';
@@ -65,16 +67,6 @@ const segmentBytes = (directory: string): number => {
   return logs.reduce((sum, file) => sum + statSync(join(data, file)).size, 0);
 };
 
-const conversational = [
-  'mesh.requests',
-  'mesh.cancellations',
-  'mesh.decisions',
-  'mesh.dispatches',
-  'mesh.attempts',
-  'mesh.responses',
-  'mesh.usage',
-  'mesh.dead-letters',
-] as const;
 const PARTITIONS = 12;
 
 export const readings = async (
@@ -111,7 +103,7 @@ export const readings = async (
   return {
     usage: { ms: usage.ms, records: usageRecords, peakRssBytes: usage.peakRssBytes },
     auditVerify: { ms: verified.ms, records: entries + events, peakRssBytes: verified.peakRssBytes },
-    replayOne: { ms, records: Math.round((await recordsOf(mesh, conversational)) / PARTITIONS) },
+    replayOne: { ms, records: Math.round((await recordsOf(mesh, conversationTopics)) / PARTITIONS) },
     replayAll: { ...(JSON.parse(all.printed) as ReplayedAll), peakRssBytes: all.peakRssBytes },
     faults,
   };
@@ -157,7 +149,7 @@ export const measureHistory = async (
   const filledAt = performance.now();
   for (const group of groups) await commitEnds(mesh, group);
   const logBytes = segmentBytes(running.cluster.directory);
-  const inLog = await recordsOf(mesh, [...conversational, 'mesh.audit']);
+  const inLog = await recordsOf(mesh, [...conversationTopics, 'mesh.audit']);
   const read = await readings(mesh, filled.samples, say, signal);
 
   if (plan.settle) {
