@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{schemas,topics,services,cli,scripts,examples,embedded,bench,invariants,simulation,chaos,fuzz}/**/*.test.ts',
+            '{schemas,topics,services,cli,scripts,examples,embedded,bench,invariants,simulation,chaos,fuzz,conformance,agent-sdk}/**/*.test.ts',
           ],
           exclude: ['**/*.integration.test.ts'],
           testTimeout: 20_000,
@@ -16,7 +16,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['integration-tests/**/*.test.ts', 'embedded/*.integration.test.ts'],
+          include: ['integration-tests/**/*.test.ts', '{embedded,agent-sdk}/*.integration.test.ts'],
           globalSetup: 'integration-tests/embedded-cluster.ts',
           // One broker on two cores: files side by side would only wait for each other.
           fileParallelism: false,

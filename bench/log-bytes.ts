@@ -14,7 +14,7 @@ import { readState } from '../embedded/state.ts';
 import { createKafkaLog } from '../services/runtime/kafka-log.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
 import { registrySchemaIds } from '../services/runtime/registry.ts';
-import { type TopicName, topics } from '../topics/index.ts';
+import { meshTopics } from '../topics/index.ts';
 import { MODEL } from './call.ts';
 import { startUpstream } from './children.ts';
 import { makeDataDirectory, type Parley, startParley } from './parley.ts';
@@ -79,7 +79,7 @@ const bytesByRequest = async (directory: string): Promise<Map<string, number>> =
     seenAt = Date.now();
     bytes.set(record.correlationId, (bytes.get(record.correlationId) ?? 0) + sizeOf(record));
   };
-  const tail = await log.tail(Object.keys(topics) as TopicName[], see, { from: 'beginning' });
+  const tail = await log.tail(meshTopics, see, { from: 'beginning' });
   await tail.caughtUp;
   while (Date.now() - seenAt < SETTLED_MS) await sleep(100);
   await tail.close();

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { services } from '../services/index.ts';
 import { createKafka } from '../services/runtime/kafka/connection.ts';
-import { topics } from '../topics/index.ts';
+import { meshTopics } from '../topics/index.ts';
 
 type Admin = ReturnType<ReturnType<typeof createKafka>['admin']>;
 
@@ -82,7 +82,7 @@ export const createCluster = (brokers: readonly string[], signal: AbortSignal): 
       const giveUp = Date.now() + ms;
       const behind = () =>
         ask(async (admin) => {
-          const { topics: found } = await admin.fetchTopicMetadata({ topics: Object.keys(topics) });
+          const { topics: found } = await admin.fetchTopicMetadata({ topics: [...meshTopics] });
           return found.flatMap((t) => t.partitions.filter((p) => p.isr.length < p.replicas.length)).length;
         });
       for (let left = await behind(); left > 0; left = await behind()) {

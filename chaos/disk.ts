@@ -17,6 +17,8 @@ export interface Disk {
 
 const SIZE = '4g';
 const PAGE = 4096;
+/** Of room that is left. */
+const MOST_PAGES = 1024;
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: 'pipe' });
 
 /** Has to come before the broker's first start, which formats it. */
@@ -35,15 +37,21 @@ export const createDisk = (broker: Broker): Disk => {
       remove: () => {},
     };
   }
-  const resize = (size: string) => run('mount', '-o', `remount,size=${size}`, path);
+  const resize = (size: string) => void run('mount', '-o', `remount,size=${size}`, path);
   return {
     broker,
     how: 'its tmpfs has no room left (ENOSPC)',
     fill: () => {
-      const { blocks, bfree, bsize } = statfsSync(path);
-      resize(String((blocks - bfree) * bsize + PAGE));
+      for (let pages = 1; ; pages *= 2)
+        try {
+          const { blocks, bfree, bsize } = statfsSync(path);
+          return resize(String((blocks - bfree) * bsize + pages * PAGE));
+        } catch (error) {
+          // The broker wrote more than that since its disk was measured: a tmpfs cannot be smaller than what it holds.
+          if (pages >= MOST_PAGES) throw error;
+        }
     },
-    free: () => void resize(SIZE),
+    free: () => resize(SIZE),
     remove: () => void run('umount', '-l', path),
   };
 };

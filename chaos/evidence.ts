@@ -1,7 +1,7 @@
 /** What a run leaves behind, in the form that the invariants take. Pure, but for reading the log. */
 import type { ClientAnswer, Evidence, UpstreamCall } from '../invariants/index.ts';
 import type { AnyRecorded, Log } from '../services/runtime/log.ts';
-import { type TopicName, topics } from '../topics/index.ts';
+import { meshTopics } from '../topics/index.ts';
 import type { Call } from './load.ts';
 import type { AccessLogEntry } from './upstream.ts';
 
@@ -41,7 +41,7 @@ export const readWhole = async (
 ): Promise<AnyRecorded[]> => {
   const records: AnyRecorded[] = [];
   const see = (record: AnyRecorded) => void records.push(record);
-  const tail = await log.tail(Object.keys(topics) as TopicName[], see, { from: 'beginning', progress });
+  const tail = await log.tail(meshTopics, see, { from: 'beginning', progress });
   await tail.caughtUp;
   await tail.close();
   return records;

@@ -66,7 +66,9 @@ const chaos = async (options: CommandLine): Promise<void> => {
     stopping.abort(new Error('over'));
     progress.update('Stopping everything');
     for (const step of undo.reverse())
-      await Promise.resolve(step()).catch((error: Error) => console.error(error.message));
+      await Promise.resolve()
+        .then(step)
+        .catch((error: Error) => console.error(error.message));
     progress.update('');
     keep ||= process.exitCode === 1 && stopping.signal.reason?.message === 'over';
     if (keep) progress.done(`Logs, data and violations.txt, which has the events of each, are in ${dir}`);

@@ -59,12 +59,17 @@ export const schedule = (seed: number, minutes: number, faults: readonly Plannab
 /** How the services are spread over processes. Each holds every service at least once. */
 const shapes: readonly (readonly (readonly string[])[])[] = [
   [[], []],
-  [['edge-llm'], ['edge-llm'], ['policy', 'routing'], ['policy', 'routing', 'metering', 'audit']],
+  [
+    ['edge-llm', 'edge-a2a', 'edge-agents'],
+    ['edge-llm'],
+    ['policy', 'routing', 'task-state'],
+    ['policy', 'routing', 'metering', 'audit'],
+  ],
   [[], ['edge-llm'], ['policy', 'routing', 'metering', 'audit']],
   [
-    ['edge-llm', 'policy', 'metering'],
-    ['edge-llm', 'routing', 'audit'],
-    ['policy', 'routing'],
+    ['edge-llm', 'policy', 'metering', 'task-state'],
+    ['edge-llm', 'routing', 'audit', 'edge-agents'],
+    ['policy', 'routing', 'edge-a2a'],
   ],
 ];
 

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { applyConfiguration } from '../services/configuration/apply.ts';
 import type { Log } from '../services/runtime/log.ts';
-import { withLog } from './connect.ts';
+import { findCluster, withLog } from './connect.ts';
+import { provisionAgents } from './provision-agents.ts';
 
 /** Reads the log, and leaves it as it is. */
 const readOnly = (log: Log): Log => ({ ...log, append: async (events) => events.map(() => -1) });
@@ -24,6 +25,7 @@ Example:
       (log) =>
         applyConfiguration({
           log: dryRun ? readOnly(log) : log,
+          ...(dryRun ? {} : { provision: async (agents) => provisionAgents(await findCluster(), agents) }),
           path,
           env: process.env,
           ...(allowMissingEnv ? { allowMissingVariables: true } : {}),

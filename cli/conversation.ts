@@ -1,5 +1,5 @@
 import type { AnyRecorded, Log, Tail } from '../services/runtime/log.ts';
-import type { TopicName } from '../topics/index.ts';
+import { orderingKey, type TopicName } from '../topics/index.ts';
 import { madeAt } from './since.ts';
 
 /** Where a conversation is, all of it in the partition of its key; in the order that a request goes through them. */
@@ -9,7 +9,11 @@ export const conversationTopics: readonly TopicName[] = [
   'mesh.decisions',
   'mesh.dispatches',
   'mesh.attempts',
+  'mesh.reports',
+  'mesh.task-updates',
+  'mesh.timers',
   'mesh.responses',
+  'mesh.push-deliveries',
   'mesh.usage',
   'mesh.dead-letters',
 ];
@@ -40,7 +44,7 @@ export const readConversation = async (
   const events: AnyRecorded[] = [];
   let isLive = false;
   const see = (event: AnyRecorded) => {
-    if (event.key !== conversation) return;
+    if (orderingKey(event.topic, event.key) !== conversation) return;
     if (isLive) live?.(event);
     else events.push(event);
   };

@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 /** `parley`: 0 done, 1 failed or found something, 2 called the wrong way. */
 import { Command, CommanderError } from 'commander';
+import { agentsCommand } from './agents.ts';
 import { applyCommand } from './apply.ts';
 import { auditCommand } from './audit.ts';
 import { deadLettersCommand } from './dead-letters.ts';
+import { devCommand } from './dev.ts';
 import { explain } from './failure.ts';
+import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { reconcileCommand } from './reconcile.ts';
 import { replayCommand } from './replay.ts';
 import { tailCommand } from './tail.ts';
+import { tasksCommand } from './tasks.ts';
 import { topicsCommand } from './topics.ts';
 import { upCommand } from './up.ts';
 import { usageCommand } from './usage.ts';
@@ -18,9 +22,13 @@ const commands = [
   tailCommand,
   replayCommand,
   usageCommand,
+  tasksCommand,
+  agentsCommand,
   auditCommand,
   reconcileCommand,
   applyCommand,
+  initCommand,
+  devCommand,
   keysCommand,
   topicsCommand,
   deadLettersCommand,

@@ -72,7 +72,9 @@ export const replayCommand = new Command('replay')
   .addHelpText(
     'after',
     `
-Times are since the request was made. Messages are shown: they are what the log holds, and confidential.
+Times are since the request was made. What an agent asked in the course of a task is indented below the message that the
+task came of; a line that goes back to a request begins with its number. Messages are shown: they are what the log holds,
+and confidential.
 
 Example:
   parley replay acme:0199f3c2-7b1e-7c50-8f1d-2f6f0e1a9b3c

@@ -35,8 +35,8 @@ const failed = ({ reason, status, message, retryAfterMs }: Failure): string =>
 
 const attemptAt = (target: Target, attempt: number): string => `attempt ${attempt} at ${target.id}`;
 
-/** Who asks, and on whose behalf. */
-export const who = ({ agent, person }: Subject): string => `${agent} for ${person}`;
+/** Who asks, through whom it came to it, and on whose behalf. */
+export const who = ({ actors, agent, person }: Subject): string => `${[...actors, agent].join(' → ')} for ${person}`;
 
 /** What is asked, of what. */
 export const what = ({ action, resource }: Pick<Request, 'action' | 'resource'>): string => `${action} ${resource.id}`;
@@ -109,6 +109,81 @@ const steps = {
   EventDeadLettered: ({ service, topic, partition, offset, reason }) => ({
     word: 'dead letter',
     text: `${service} could not process ${topic} ${partition}/${offset}: ${reason}`,
+  }),
+  TaskReported: ({ taskId, agent, turn }) => ({
+    word: 'reported',
+    text: `${agent} on task ${taskId}${turn ? `, a turn for ${turn.subject.person}` : ''}`,
+  }),
+  CallReported: ({ taskId, agent, action, resource }) => ({
+    word: 'wants to call',
+    text: `${agent}, in task ${taskId}: ${action} on ${resource.type} ${resource.id}`,
+  }),
+  SleepReported: ({ taskId, agent, at }) => ({
+    word: 'wants to sleep',
+    text: `${agent}, in task ${taskId}: until ${instant(at)}`,
+  }),
+  TaskUpdated: ({ taskId, agent, sequence, state }) => ({
+    word: 'task',
+    text: `${taskId} of ${agent}: ${state} (update ${sequence})`,
+  }),
+  ReportRefused: ({ taskId, agent, reason, message }) => ({
+    word: 'not taken',
+    text: `what ${agent} said of task ${taskId}: ${reason}, ${message}`,
+  }),
+  TaskSnapshot: ({ taskId, agent, state, sequence }) => ({
+    word: 'task stands',
+    text: `${taskId} of ${agent}: ${state} (update ${sequence})`,
+  }),
+  TimerSet: ({ taskId, purpose, at }) => ({ word: 'timer set', text: `${purpose} of task ${taskId}: ${instant(at)}` }),
+  TimerFired: ({ taskId, purpose }) => ({ word: 'timer fired', text: `${purpose} of task ${taskId}` }),
+  TimerCleared: ({ taskId, purpose }) => ({ word: 'timer cleared', text: `${purpose} of task ${taskId}` }),
+  TaskCancelRequested: ({ taskId, subject, reason }) => ({
+    word: 'cancel task',
+    text: `${taskId} by ${who(subject)}: ${reason}`,
+  }),
+  AgentCardPublished: ({ agent, signature }) => ({ word: 'card', text: `of ${agent}, ${signature}` }),
+  AgentCardRefused: ({ agent, reason }) => ({ word: 'card refused', text: `of ${agent}: ${reason}` }),
+  PushConfigurationSet: ({ taskId, url }) => ({ word: 'push to', text: `${url} on updates of task ${taskId}` }),
+  PushConfigurationDeleted: ({ taskId }) => ({ word: 'push no more', text: `on updates of task ${taskId}` }),
+  PushDelivered: ({ taskId, sequence, attempts }) => ({
+    word: 'pushed',
+    text: `update ${sequence} of task ${taskId}${attempts > 1 ? `, attempt ${attempts}` : ''}`,
+  }),
+  PushFailed: ({ taskId, sequence, attempts, reason }) => ({
+    word: 'push failed',
+    text: `update ${sequence} of task ${taskId}, ${attempts} attempts: ${reason}`,
+  }),
+  MessageDelivered: ({ agent, taskId, continues }) => ({
+    word: 'delivered',
+    text: `a message to ${agent}, ${continues ? 'of' : 'for a new'} task ${taskId}`,
+  }),
+  CallAnswered: ({ agent, callId, outcome, reason }) => ({
+    word: 'answered',
+    text: `call ${callId} of ${agent}: ${outcome}${reason ? `, ${reason}` : ''}`,
+  }),
+  CallUpdated: ({ agent, callId, state }) => ({ word: 'call updated', text: `${callId} of ${agent}: ${state}` }),
+  TimerElapsed: ({ agent, timerId }) => ({ word: 'woken', text: `${agent}, timer ${timerId}` }),
+  CancelDelivered: ({ agent, taskId, reason }) => ({
+    word: 'told to stop',
+    text: `${agent}, task ${taskId}: ${reason}`,
+  }),
+  ReportReturned: ({ agent, taskId, reason, message }) => ({
+    word: 'returned',
+    text: `to ${agent}, task ${taskId}: ${reason}, ${message}`,
+  }),
+  AgentAnnounced: ({ agent }) => ({ word: 'announced', text: agent }),
+  AgentReported: ({ agent, taskId }) => ({ word: 'says', text: `${agent}, of task ${taskId}` }),
+  AgentCalled: ({ agent, taskId, action, resource }) => ({
+    word: 'calls',
+    text: `${agent}, in task ${taskId}: ${action} on ${resource.type} ${resource.id}`,
+  }),
+  AgentSlept: ({ agent, taskId, at }) => ({
+    word: 'sleeps',
+    text: `${agent}, in task ${taskId}: until ${instant(at)}`,
+  }),
+  StepRecorded: ({ agent, taskId, step, name, failed }) => ({
+    word: 'step',
+    text: `${step} of ${agent}, in task ${taskId}: ${name}${failed ? ' threw' : ''}`,
   }),
   AuditEntry: ({ sequence, eventType, outcome }) => ({
     word: 'audited',

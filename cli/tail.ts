@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { AnyRecorded, Log } from '../services/runtime/log.ts';
 import { untilSignalled } from '../services/runtime/signals.ts';
-import { type EventType, topicOf, topics } from '../topics/index.ts';
+import { type EventType, fileOf, meshTopics, orderingKey, topicOf } from '../topics/index.ts';
 import { withLog } from './connect.ts';
 import { eventJson } from './event-json.ts';
 import { heldBack } from './held-back.ts';
@@ -9,14 +9,15 @@ import { eventLine } from './line.ts';
 import { progressBar } from './progress.ts';
 import { parseFrom } from './since.ts';
 
-const allTypes = Object.keys(topicOf) as EventType[];
+/** Agents' own topics are not among what is read here: there is one of each for every agent. */
+const allTypes = (Object.keys(topicOf) as EventType[]).filter((type) => meshTopics.includes(topicOf[type]));
 /** One line a chunk, an entry for every event: shown to those who ask for them. */
 const noisy: readonly EventType[] = ['ResponseChunk', 'AuditEntry', 'IdempotencyKeyUsed'];
 const usualTypes = allTypes.filter((type) => !noisy.includes(type));
 
 const parseTypes = (text: string, before: readonly EventType[] = []): EventType[] => {
   const types = text.split(',').map((type) => type.trim());
-  const unknown = types.find((type) => !Object.hasOwn(topicOf, type));
+  const unknown = types.find((type) => !allTypes.includes(type as EventType));
   if (unknown !== undefined)
     throw new InvalidArgumentError(`There is no ${unknown}; there are ${allTypes.join(', ')}.`);
   return [...before, ...(types as EventType[])];
@@ -36,10 +37,11 @@ const follow = async (log: Log, { conversation, type: types = usualTypes, from, 
     process.stdout.write(held.map(({ text }) => `${text}\n`).join(''));
   });
   const see = (event: AnyRecorded) => {
-    if (conversation === undefined || event.key === conversation) lines.add({ time: event.time, text: line(event) });
+    const isIn = conversation === undefined || orderingKey(event.topic, event.key) === conversation;
+    if (isIn) lines.add({ time: event.time, text: line(event) });
   };
   const names = [...new Set(types.map((type) => topicOf[type]))];
-  const hot = names.filter((name) => topics[name].partitions > 1);
+  const hot = names.filter((name) => fileOf(name).partitions > 1);
   const bar = progressBar();
   const tail = await log.tail(conversation === undefined ? names : hot, see, {
     from: typeof from === 'number' ? { time: Date.now() - from } : (from ?? 'end'),

@@ -7,7 +7,14 @@ import { inOrder, Timeline, tell } from './timeline.ts';
 process.env.TZ = 'UTC';
 const BEGUN = Date.parse('2026-11-21T15:06:33.120Z');
 
-const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead@acme.example', credential: 'key-1' };
+const subject = {
+  tenant: 'acme',
+  unit: 'support',
+  agent: 'bot',
+  person: 'lead@acme.example',
+  credential: 'key-1',
+  actors: [],
+};
 const resource = { type: 'model', id: 'small' };
 const attribution = { subject, action: 'model.chat', resource };
 const target = (connection: string) => ({ id: `${connection}/small`, connection, name: 'small' });
@@ -37,6 +44,8 @@ const request = (id: string): Request => ({
   headers: {},
   message: Buffer.from('{"messages":[{"role":"user","content":"What is the capital of France?"}]}'),
   spans: [],
+  taskId: '',
+  parentTaskId: '',
 });
 
 /** The events of one request, each caused by the one before. */

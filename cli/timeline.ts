@@ -1,107 +1,103 @@
-/** A conversation as a person reads it: each request, and under it what became of it, with the time since it was made. */
+/**
+ * A conversation as a person reads it: each request, and under it what became of it, with the time since it was made. What an
+ * agent asked in the course of a task is under the message that the task came of.
+ */
 import type { AnyRecorded } from '../services/runtime/log.ts';
 import { conversationTopics } from './conversation.ts';
-import { excerpt } from './excerpt.ts';
-import { clock, instant, lasting, many, money, used } from './figures.ts';
-import { stepOf, what, who } from './step.ts';
+import { clock, lasting } from './figures.ts';
+import { what, who } from './step.ts';
 import { plain } from './text.ts';
+import { type RequestSoFar, Requests, rootOf, tasksOf } from './timeline-requests.ts';
+import { Steps } from './timeline-steps.ts';
+import { Sums } from './timeline-sums.ts';
 
 const stage = ({ topic }: AnyRecorded): number => conversationTopics.indexOf(topic);
 
-/** Causes before what they caused, and else by time: clocks of several machines differ. An event said twice is there once. */
+const ofPlace = (a: AnyRecorded, b: AnyRecorded) => a.time - b.time || stage(a) - stage(b) || a.offset - b.offset;
+
+/**
+ * Causes before what they caused, and else by time: clocks of several machines differ. An event said twice is there once.
+ * The message that began a task is a cause of all that is said of the task and asked in its course.
+ */
 export const inOrder = (events: readonly AnyRecorded[]): AnyRecorded[] => {
   const byId = new Map(events.toReversed().map((event) => [event.id, event]));
+  const byPlace = [...byId.values()].sort(ofPlace);
+  const began = new Map<string, AnyRecorded>();
+  for (const event of byPlace) {
+    const { request, taskId } = tasksOf(event);
+    if (event.type === 'RequestReceived' && request && taskId && !began.has(taskId)) began.set(taskId, event);
+  }
+  const causesOf = (event: AnyRecorded) => {
+    const { taskId, parentTaskId } = tasksOf(event);
+    return [byId.get(event.causationId), began.get(parentTaskId), began.get(taskId)];
+  };
   const ordered = new Set<AnyRecorded>();
   const put = (event: AnyRecorded, above: ReadonlySet<string>) => {
-    const cause = byId.get(event.causationId);
-    if (cause && !above.has(cause.id)) put(cause, new Set([...above, event.id]));
+    if (ordered.has(event)) return;
+    const path = new Set([...above, event.id]);
+    for (const cause of causesOf(event)) if (cause && !path.has(cause.id)) put(cause, path);
     ordered.add(event);
   };
-  const ofPlace = (a: AnyRecorded, b: AnyRecorded) => a.time - b.time || stage(a) - stage(b) || a.offset - b.offset;
-  for (const event of [...byId.values()].sort(ofPlace)) put(event, new Set());
+  for (const event of byPlace) put(event, new Set());
   return [...ordered];
 };
 
-interface RequestSoFar {
-  number: number;
-  since: number;
-  protocol: string;
-  streaming: boolean;
-  outcome: string;
-}
-
-const outcomes = {
-  ResponseCompleted: 'served',
-  ResponseFailed: 'failed',
-  RequestDenied: 'denied',
-  RequestUnroutable: 'unroutable',
-};
-
 export class Timeline {
-  readonly #requests = new Map<string, RequestSoFar>();
+  readonly #requests = new Requests();
+  readonly #steps = new Steps();
+  readonly #sums = new Sums();
   /** The request that the last line was about. */
-  #current = '';
-  #first = Number.POSITIVE_INFINITY;
-  #last = Number.NEGATIVE_INFINITY;
-  readonly #meters: Record<string, number> = {};
-  readonly #nanos: Record<string, number> = {};
+  #current: RequestSoFar | undefined;
 
-  /** @returns the lines that tell of an event, after those told before. */
+  /** Takes in an event, after those before it. @returns the request that it is told of under. */
+  place(event: AnyRecorded): RequestSoFar {
+    const request = this.#requests.place(event);
+    this.#sums.add(event, request);
+    return request;
+  }
+
+  /** @returns the lines that tell of an event that was placed, after those told before. */
+  say(event: AnyRecorded, request: RequestSoFar): string[] {
+    const line = this.#line(event, request);
+    if (line === undefined) return [];
+    const before = this.#current;
+    const isOtherTree = !before || rootOf(before) !== rootOf(request);
+    this.#current = request;
+    const indent = '  '.repeat(request.depth);
+    const head = isOtherTree || !request.told ? [indent + headline(event, request)] : [];
+    request.told = true;
+    // Within a tree a line that goes back to a request says which.
+    const number = head.length === 0 && before !== request ? `#${request.number}` : '';
+    return [...(isOtherTree ? [''] : []), ...head, indent + gutter(number, request, event) + line];
+  }
+
   add(event: AnyRecorded): string[] {
-    this.#first = Math.min(this.#first, event.time);
-    this.#last = Math.max(this.#last, event.time);
-    const known = this.#requests.get(event.correlationId);
-    const request = known ?? {
-      number: this.#requests.size + 1,
-      since: event.time,
-      protocol: '',
-      streaming: false,
-      outcome: 'unanswered',
-    };
-    this.#requests.set(event.correlationId, request);
-    this.#note(event, request);
-    const isCurrent = this.#current === event.correlationId;
-    if (event.type === 'ResponseChunk' && request.streaming) return [];
-    this.#current = event.correlationId;
-    return [...(isCurrent ? [] : ['', headline(event, request)]), this.#line(event, request)];
+    return this.say(event, this.place(event));
   }
 
   /** What it came to. */
   summary(): string[] {
-    const outcomes = Map.groupBy(this.#requests.values(), (request) => request.outcome);
-    const ends = [...outcomes].map(([outcome, requests]) => `${requests.length} ${outcome}`);
-    const cost = Object.entries(this.#nanos).map(([currency, nanos]) => money(nanos, currency));
-    return [
-      '',
-      `${many(this.#requests.size, 'request')} (${ends.join(', ')}) in ${lasting(this.#last - this.#first)}, from ${instant(this.#first)} on`,
-      ...(cost.length > 0 ? [[used(this.#meters), ...cost].filter(Boolean).join(', ')] : []),
-    ];
+    return this.#sums.lines(this.#requests.all());
   }
 
-  #line(event: AnyRecorded, request: RequestSoFar): string {
-    const isFirstChunk = event.type === 'ResponseChunk';
-    request.streaming ||= isFirstChunk;
-    const step = isFirstChunk
-      ? { word: 'streaming', text: 'the first of the answer is on its way' }
-      : stepOf(event, (message) => excerpt(request.protocol, message));
-    const after = `+${lasting(Math.max(0, event.time - request.since))}`;
-    return `  ${after.padStart(10)}  ${step.word.padEnd(14)}  ${step.text}`;
-  }
-
-  #note(event: AnyRecorded, request: RequestSoFar): void {
-    try {
-      if (event.type === 'RequestReceived') request.protocol = event.data.request.protocol;
-      if (event.type === 'CancelRequested' && request.outcome === 'unanswered') request.outcome = 'cancelled';
-      if (event.type in outcomes) request.outcome = outcomes[event.type as keyof typeof outcomes];
-      if (event.type !== 'UsageRecorded') return;
-      const { meters, costNanos, currency } = event.data;
-      for (const [meter, amount] of Object.entries(meters)) this.#meters[meter] = (this.#meters[meter] ?? 0) + amount;
-      this.#nanos[currency] = (this.#nanos[currency] ?? 0) + costNanos;
-    } catch {
-      // What cannot be read is told of as such, and counts for nothing.
+  /** Undefined for what is told of by other events. */
+  #line(event: AnyRecorded, request: RequestSoFar): string | undefined {
+    if (event.type === 'ResponseChunk') {
+      if (request.streaming) return undefined;
+      request.streaming = true;
+      return column('streaming', 'the first of the answer is on its way');
     }
+    const step = this.#steps.of(event, request.protocol);
+    return step && column(step.word, step.text);
   }
 }
+
+const column = (word: string, text: string): string => `${word.padEnd(14)}  ${text}`.trimEnd();
+
+const gutter = (number: string, { since }: RequestSoFar, { time }: AnyRecorded): string => {
+  const after = `+${lasting(Math.max(0, time - since))}`;
+  return `${number} ${after.padStart(11 - number.length)}  `;
+};
 
 /** `#2  15:06:33.120  model.chat small, asked by bot for lead (support, acme; key-1)` */
 const headline = (event: AnyRecorded, { number, since }: RequestSoFar): string => {
@@ -117,8 +113,22 @@ const headline = (event: AnyRecorded, { number, since }: RequestSoFar): string =
   }
 };
 
-/** The whole of what is known of a conversation; request by request, in the order they were made. */
+type Told = RequestSoFar | AnyRecorded;
+
+/** The whole of what is known of a conversation; request by request, in the order they were made, each below its parent. */
 export const tell = (events: readonly AnyRecorded[], timeline = new Timeline()): string[] => {
-  const requests = Map.groupBy(inOrder(events), (event) => event.correlationId);
-  return [...requests.values()].flatMap((ofRequest) => ofRequest.flatMap((event) => timeline.add(event)));
+  const under = new Map<RequestSoFar | undefined, Told[]>([[undefined, []]]);
+  for (const event of inOrder(events)) {
+    const request = timeline.place(event);
+    if (!under.has(request)) {
+      under.set(request, []);
+      under.get(request.parent)?.push(request);
+    }
+    under.get(request)?.push(event);
+  }
+  const lines = (request: RequestSoFar | undefined): string[] =>
+    (under.get(request) ?? []).flatMap((one) =>
+      'number' in one ? lines(one) : timeline.say(one, request as RequestSoFar),
+    );
+  return lines(undefined);
 };

@@ -10,14 +10,18 @@ import { ConfigurationRefused } from '../services/configuration/problem.ts';
 import { watchMeshFile } from '../services/configuration/watch.ts';
 import { describeServices, services } from '../services/index.ts';
 import { type Environment, readEnvironment } from '../services/runtime/environment.ts';
-import { applyTopics } from '../services/runtime/governance/index.ts';
+import { applyTopics, type GovernanceOptions } from '../services/runtime/governance/index.ts';
 import type { KafkaOptions } from '../services/runtime/kafka/connection.ts';
 import { type RunningProcess, startProcess } from '../services/runtime/process.ts';
 import type { RegistryOptions } from '../services/runtime/registry.ts';
 import { untilSignalled } from '../services/runtime/signals.ts';
+import { provisionAgents } from './provision-agents.ts';
 import { printConversation } from './replay.ts';
+import { agentSurvives } from './up/agent-survives.ts';
+import { modelCallsAnswered } from './up/calls-answered.ts';
 import { withExampleModel } from './up/example-model.ts';
 import { curl, firstCall } from './up/first-call.ts';
+import { withSigningKey } from './up/signing-key.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', 'examples', 'mesh.yaml');
 const DATA = resolve('.parley');
@@ -50,8 +54,19 @@ const clusterOf = async (
   return { kafka: { brokers, clientId }, registry: { url: registryUrl, prefix: topicPrefix }, stop };
 };
 
-const applyFile = async (path: string, running: RunningProcess, env: NodeJS.ProcessEnv): Promise<void> => {
-  const { version, changed, diff } = await applyConfiguration({ log: running.log, path, env, now: Date.now });
+const applyFile = async (
+  path: string,
+  running: RunningProcess,
+  env: NodeJS.ProcessEnv,
+  cluster: GovernanceOptions,
+): Promise<void> => {
+  const { version, changed, diff } = await applyConfiguration({
+    log: running.log,
+    path,
+    env,
+    now: Date.now,
+    provision: (agents) => provisionAgents(cluster, agents),
+  });
   await until(() => running.configuration()?.version === version, CONFIGURED_WITHIN_MS, `configuration ${version}`);
   if (changed) say([`Configuration ${version} is in force`, ...diff.map((line) => `  ${line}`)].join('\n'));
 };
@@ -60,6 +75,24 @@ const prove = async (url: string, running: RunningProcess): Promise<void> => {
   const conversation = await firstCall(url);
   say(`\nOne call through the mesh, as it is in the log (parley replay ${conversation}):\n`);
   await printConversation(running.log, conversation, process.stderr);
+};
+
+const proveAgent = async (url: string, running: RunningProcess, cluster: Cluster, topicPrefix: string) => {
+  say(
+    '\nAn agent that lives on the log takes ten steps for a task. It is killed (kill -9) after the fourth and started again:',
+  );
+  const environment = {
+    ...process.env,
+    KAFKA_BROKERS: cluster.kafka.brokers.join(','),
+    SCHEMA_REGISTRY_URL: cluster.registry.url,
+    PARLEY_TOPIC_PREFIX: topicPrefix,
+  };
+  const answered = (contextId: string) => modelCallsAnswered(running.log, contextId);
+  const { contextId, pids, answer } = await agentSurvives(url, environment, join(DATA, 'agents.log'), answered);
+  say(
+    `\n  “${answer}”\n\nTwo processes (${pids.join(' and ')}), one task, no step twice (parley replay ${contextId}):\n`,
+  );
+  await printConversation(running.log, contextId, process.stderr);
 };
 
 const ready = (url: string, path: string): string => `
@@ -91,9 +124,10 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
     const cluster = await clusterOf(environment, stopping.signal);
     undo.push(cluster.stop);
     stopping.signal.throwIfAborted();
-    const { topicPrefix, host, port } = environment;
+    const { topicPrefix, host, port, grpcPort, dataDir } = environment;
     const progress = terminalProgress();
-    const left = await applyTopics({ ...cluster, topicPrefix, logger }, (done, total, what) =>
+    const governed = { ...cluster, topicPrefix, logger };
+    const left = await applyTopics(governed, (done, total, what) =>
       progress.update(`Topics and schemas ${done}/${total}: ${what}`),
     );
     progress.done('Topics, schemas and compatibility levels are as topics/ and schemas/ say');
@@ -105,21 +139,26 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
       topicPrefix,
       host,
       port,
+      grpcPort,
+      dataDir: dataDir ?? join(DATA, 'views'),
       services,
       alsoWrites: ['MeshConfigured'],
       logger,
-      environment: example.env,
+      environment: await withSigningKey(example.env, DATA),
     });
     undo.push(running.stop);
-    await applyFile(path, running, example.env);
+    await applyFile(path, running, example.env, governed);
     const watch = await watchMeshFile(path, async () => {
-      await applyFile(path, running, example.env).catch((error: unknown) => {
+      await applyFile(path, running, example.env, governed).catch((error: unknown) => {
         if (!(error instanceof ConfigurationRefused)) throw error;
         say(`${error.message}\nThe configuration before stays in force.`);
       });
     });
     undo.push(watch.close);
-    if (proof && path === EXAMPLE) await prove(running.url, running);
+    if (proof && path === EXAMPLE) {
+      await prove(running.url, running);
+      await proveAgent(running.url, running, cluster, topicPrefix);
+    }
     say(ready(running.url, path));
     await signalled;
     say('\nStopping: calls in flight are finished first.');

@@ -4,7 +4,7 @@ import { usageTable } from './usage.ts';
 import { type Attribute, UsageSums } from './usage-sums.ts';
 
 const usage = (unit: string, model: string, more: Partial<UsageRecorded> = {}): UsageRecorded => ({
-  subject: { tenant: 'acme', unit, agent: `${unit}-bot`, person: 'lead', credential: 'k' },
+  subject: { tenant: 'acme', unit, agent: `${unit}-bot`, person: 'lead', credential: 'k', actors: [] },
   action: 'model.chat',
   resource: { type: 'model', id: model },
   target: { id: `openai/${model}`, connection: 'openai', name: model },

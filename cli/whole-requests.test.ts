@@ -19,7 +19,14 @@ const spans: Span[] = [
 const request = (id: string, body: string, stated: Pick<Request, 'message' | 'spans'>): Request => ({
   id,
   contextId: 'acme:c1',
-  subject: { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead@acme.example', credential: 'key-1' },
+  subject: {
+    tenant: 'acme',
+    unit: 'support',
+    agent: 'bot',
+    person: 'lead@acme.example',
+    credential: 'key-1',
+    actors: [],
+  },
   action: 'model.chat',
   resource: { type: 'model', id: 'small' },
   protocol: 'openai.chat',
@@ -28,6 +35,8 @@ const request = (id: string, body: string, stated: Pick<Request, 'message' | 'sp
   streaming: false,
   fingerprint: hash('sha256', body, 'hex'),
   headers: {},
+  taskId: '',
+  parentTaskId: '',
   ...stated,
 });
 const at = (offset: number, event: AnyRecorded): AnyRecorded => ({

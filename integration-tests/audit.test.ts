@@ -6,6 +6,7 @@ import type { GovernanceOptions } from '../services/runtime/governance/index.ts'
 import type { Event, Log } from '../services/runtime/log.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';
 import type { RunningService } from '../services/runtime/service.ts';
+import { signing } from '../services/runtime/signing-for-tests.ts';
 import { withoutExporter } from '../services/runtime/tracing.ts';
 import { freshCluster, logger, openLog } from './cluster.ts';
 
@@ -39,6 +40,10 @@ const start = async () => {
     http: undefined as never,
     configuration: () => undefined,
     environment: {},
+    dataDir: undefined,
+    grpcHost: '127.0.0.1',
+    grpcPort: 0,
+    signing,
     now: Date.now,
   });
   open.push({ log, service });

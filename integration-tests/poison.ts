@@ -1,13 +1,13 @@
 import kafkajs from 'kafkajs';
 import type { GovernanceOptions } from '../services/runtime/governance/index.ts';
-import { topics } from '../topics/index.ts';
+import { meshTopicFiles } from '../topics/index.ts';
 
 /** Puts records that nobody can read on every partition of every topic: rubbish, and rubbish under a good envelope. */
 export const produceRaw = async ({ kafka, topicPrefix }: GovernanceOptions): Promise<void> => {
   const client = new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING });
   const producer = client.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   await producer.connect();
-  const topicMessages = Object.values(topics).map((topic) => ({
+  const topicMessages = meshTopicFiles.map((topic) => ({
     topic: topicPrefix + topic.name,
     messages: Array.from({ length: topic.partitions }, (_, partition) => [
       { partition, key: 'poison', value: 'rubbish' },

@@ -20,6 +20,19 @@ export interface ClientAnswer {
   whole: boolean;
 }
 
+/** What a step of an agent on the log did to the world outside of it. */
+export interface StepEffect {
+  agent: string;
+  taskId: string;
+  step: string;
+  /** Tells the run of the agent's code from all others. */
+  run: string;
+  /** When, by the clock that is right, milliseconds since the epoch. */
+  at: number;
+  /** How many records the log held when that run was told what had been recorded before. */
+  knew: number;
+}
+
 /** A state, told twice: both are to be equal. */
 export interface StateTwice {
   /** Whose state, e.g. `routing of process 1`. */
@@ -35,6 +48,8 @@ export interface Evidence {
   records: readonly LoggedRecord[];
   calls: readonly UpstreamCall[];
   answers: readonly ClientAnswer[];
+  /** In the order in which they came about; where agents tell of them. */
+  effects?: readonly StepEffect[];
   /**
    * Set where the run ended before everything was done: requests without an outcome, responses without usage and events
    * without an audit entry are no violations then.

@@ -2,15 +2,26 @@
 import { answersLogged } from './answers.ts';
 import { atMostOnce } from './at-most-once.ts';
 import { auditWhole } from './audit.ts';
+import { agentsTold, callsOnce, stepsOnce } from './calls.ts';
 import { onlyPermittedRouted } from './denied.ts';
+import { endedInTime, subTasksCancelled, timersOnce } from './endings.ts';
 import type { Evidence, Invariant, Violation } from './evidence.ts';
 import { nothingDark } from './nothing-dark.ts';
 import { causesFirst, chunkOrder, conversationOrder } from './order.ts';
 import { oneOutcome } from './outcomes.ts';
 import { redeliveryFolds, stateFromLog } from './states.ts';
+import { ownTasksOnly, tasksFold, updatesNumbered } from './tasks.ts';
 import { usageOnce } from './usage.ts';
 
-export type { ClientAnswer, Evidence, Invariant, LoggedRecord, UpstreamCall, Violation } from './evidence.ts';
+export type {
+  ClientAnswer,
+  Evidence,
+  Invariant,
+  LoggedRecord,
+  StepEffect,
+  UpstreamCall,
+  Violation,
+} from './evidence.ts';
 
 export const invariants: readonly Invariant[] = [
   oneOutcome,
@@ -25,6 +36,15 @@ export const invariants: readonly Invariant[] = [
   stateFromLog,
   redeliveryFolds,
   answersLogged,
+  updatesNumbered,
+  tasksFold,
+  ownTasksOnly,
+  callsOnce,
+  agentsTold,
+  stepsOnce,
+  endedInTime,
+  subTasksCancelled,
+  timersOnce,
 ];
 
 /** Every promise that was not kept. */

@@ -2,6 +2,8 @@
 import type { EventType } from '../topics/index.ts';
 import type { Invariant, LoggedRecord, Violation } from './evidence.ts';
 
+export type { LoggedRecord } from './evidence.ts';
+
 export type Of<T extends EventType> = LoggedRecord & { type: T };
 
 /** Whether a record is before another in the log; undefined where that is not known. */
@@ -11,14 +13,15 @@ export const isBefore = (one: LoggedRecord, other: LoggedRecord): boolean | unde
   return one.sequence < other.sequence;
 };
 
-const compare = (a: LoggedRecord, b: LoggedRecord): number => {
+/** In the order of the log, as far as it is known. */
+export const compare = (a: LoggedRecord, b: LoggedRecord): number => {
   if (a.sequence !== undefined && b.sequence !== undefined) return a.sequence - b.sequence;
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   return a.partition - b.partition || a.offset - b.offset;
 };
 
 /** What cannot be read says nothing: it is a dead letter. */
-const isReadable = (record: LoggedRecord): boolean => {
+export const isReadable = (record: LoggedRecord): boolean => {
   try {
     return record.data !== undefined;
   } catch {

@@ -5,12 +5,19 @@ import { type AuditedType, auditedTypes } from '../services/audit/summary.ts';
 import { derivedId } from '../services/runtime/event.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
 import type { Folded } from '../services/runtime/processor.ts';
-import { type EventData, type EventType, type TopicName, topicOf } from '../topics/index.ts';
-import type { ClientAnswer, Evidence, LoggedRecord, UpstreamCall } from './evidence.ts';
+import { type EventData, type EventType, type TopicName, topicOfEvent } from '../topics/index.ts';
+import type { ClientAnswer, Evidence, LoggedRecord, StepEffect, UpstreamCall } from './evidence.ts';
 import type { Of } from './reading.ts';
 
 const START = Date.UTC(2026, 0, 1);
-const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead@acme.example', credential: 'key-1' };
+const subject = {
+  tenant: 'acme',
+  unit: 'support',
+  agent: 'bot',
+  person: 'lead@acme.example',
+  credential: 'key-1',
+  actors: [],
+};
 const resource = { type: 'model', id: 'small' };
 const target = { id: 'openai/small', connection: 'openai', name: 'small' };
 const decision = { configurationVersion: 'v1', policies: ['all'], reason: 'permitted by all' };
@@ -40,6 +47,8 @@ export interface Story {
   /** The answer, its usage, and what the client is told. */
   complete(dispatch: LoggedRecord, chunks?: number): Of<'ResponseCompleted'>;
   meter(response: LoggedRecord): Of<'UsageRecorded'>;
+  /** What a step of an agent did, in a run that knew all that is in the log now. */
+  effect(taskId: string, step: string, run: string): void;
   /** Puts a record in the log once more. */
   again(record: LoggedRecord): void;
   /** With an audit entry for every event. */
@@ -50,7 +59,7 @@ const log = () => {
   const records: LoggedRecord[] = [];
   const ends = new Map<TopicName, number>();
   const put = (event: Omit<LoggedRecord, 'topic' | 'partition' | 'offset' | 'sequence' | 'raw' | 'value'>) => {
-    const topic = topicOf[event.type];
+    const topic = topicOfEvent(event.type, event.data);
     const offset = ends.get(topic) ?? 0;
     ends.set(topic, offset + 1);
     const value = Buffer.from(JSON.stringify(event.data));
@@ -81,6 +90,7 @@ export const createStory = (): Story => {
   const written = log();
   const calls: UpstreamCall[] = [];
   const answers: ClientAnswer[] = [];
+  const effects: StepEffect[] = [];
   const say: Say = (cause, type, data, index = type) =>
     written.put({
       id: derivedId(cause.id, index),
@@ -108,6 +118,8 @@ export const createStory = (): Story => {
         headers: {},
         message: Buffer.from('{}'),
         spans: [],
+        taskId: '',
+        parentTaskId: '',
         ...more,
       };
       const cause = { id: '', key: contextId, correlationId: id } as LoggedRecord;
@@ -171,12 +183,16 @@ export const createStory = (): Story => {
         priced: true,
         configurationVersion: 'v1',
       }),
+    effect: (taskId, step, run) => {
+      const knew = written.records.length;
+      effects.push({ agent: 'clerk', taskId, step, run, at: START + knew, knew });
+    },
     again: (record) => {
       written.put(record);
     },
     evidence: () => {
       audit(written);
-      return { records: written.records, calls, answers, endedAt: START + 60_000 };
+      return { records: written.records, calls, answers, effects, endedAt: START + 60_000 };
     },
   };
   return story;

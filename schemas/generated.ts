@@ -1,5 +1,79 @@
 // Made by `npm run generate`. Do not edit.
 
+/** The agent is there, and this is its card. */
+export interface AgentAnnounced {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** A2A AgentCard in ProtoJSON. */
+  card: Buffer;
+}
+
+/** The agent asks for a call in the course of a task. */
+export interface AgentCalled {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** Tells it from the agent's other calls of the task. Called again with the same id, it is the same call. */
+  callId: string;
+  /** model.chat, model.embed, model.respond, agent.send or tool.call. */
+  action: string;
+  /** Of what. */
+  resource: Resource;
+  /** The language of message. */
+  protocol: string;
+  /** After this instant nothing is begun for it. */
+  deadline: number;
+  /** Whether performing it twice does no harm beyond its cost. */
+  repeatable: boolean;
+  /** The protocol's own message. */
+  message: Buffer;
+}
+
+/** An agent's card, as the agent or its server publishes it: latest per agent. */
+export interface AgentCardPublished {
+  /** The agent. */
+  agent: string;
+  /** A2A AgentCard in ProtoJSON. */
+  card: Buffer;
+  /** sha256 of the card, hexadecimal. */
+  digest: string;
+  /** Whether it is signed, and the signature holds. */
+  signature: CardSignature;
+}
+
+/** An agent's card could not be taken. The one before stays. */
+export interface AgentCardRefused {
+  /** The agent. */
+  agent: string;
+  /** sha256 of what came, hexadecimal; empty where nothing came. */
+  digest: string;
+  /** Why, for a person to read. */
+  reason: string;
+}
+
+/** The agent says something about a task, or answers a message without one. */
+export interface AgentReported {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** A2A 1.0 StreamResponse in ProtoJSON, with the mesh's ids. */
+  update: Buffer;
+}
+
+/** The agent wants to be woken. */
+export interface AgentSlept {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** Tells it from the agent's other timers of the task. Set again with the same id, it is the same timer. */
+  timerId: string;
+  /** When. */
+  at: number;
+}
+
 /** An outbound edge is about to make a call that is not safe to repeat. */
 export interface AttemptBegun {
   /** Whom it calls. */
@@ -102,6 +176,79 @@ export interface BreakerOpened {
   until: number;
 }
 
+/** What became of a call of the agent. */
+export interface CallAnswered {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** The call. */
+  callId: string;
+  /** How it ended. */
+  outcome: CallOutcome;
+  /** HTTP status of what answered; 0 where nothing did. */
+  status: number;
+  /** Why it did not complete, for a person to read. */
+  reason: string;
+  /** The answer in the protocol's own form; empty where there is none. */
+  message: Buffer;
+}
+
+/** How a call ended. */
+export type CallOutcome = 'UNSPECIFIED' | 'COMPLETED' | 'DENIED' | 'UNROUTABLE' | 'FAILED';
+
+/** An agent on the log asks for a call in the course of a task. Not yet checked. */
+export interface CallReported {
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** Tells it from the agent's other calls of the task. */
+  callId: string;
+  /** As policies name it, e.g. model.chat. */
+  action: string;
+  /** Of what. */
+  resource: Resource;
+  /** The language of message. */
+  protocol: string;
+  /** After this instant nothing is begun for it. */
+  deadline: number;
+  /** Whether performing it twice does no harm beyond its cost. */
+  repeatable: boolean;
+  /** Whether the answer is wanted in chunks. */
+  streaming: boolean;
+  /** The protocol's own message. */
+  message: Buffer;
+}
+
+/** What is new about a task that the agent began at another agent. */
+export interface CallUpdated {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** The call by which it was begun. */
+  callId: string;
+  /** That task. */
+  childTaskId: string;
+  /** 1 for the first; one more each time. */
+  sequence: number;
+  /** A2A's TaskState after it. */
+  state: string;
+  /** A2A 1.0 StreamResponse in ProtoJSON, with the mesh's ids. */
+  update: Buffer;
+}
+
+/** The task is cancelled: the agent is to stop. */
+export interface CancelDelivered {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** Why, for a person to read. */
+  reason: string;
+}
+
 /** Why a request is not wanted any more. */
 export type CancelReason = 'UNSPECIFIED' | 'CLIENT_GONE' | 'DEADLINE' | 'CLIENT_TOO_SLOW' | 'APPEND_UNCONFIRMED';
 
@@ -110,6 +257,9 @@ export interface CancelRequested {
   /** Why. */
   reason: CancelReason;
 }
+
+/** What the signatures of an agent card are worth. */
+export type CardSignature = 'UNSPECIFIED' | 'UNSIGNED' | 'VERIFIED';
 
 /** Why policy ruled as it did, and under which configuration. */
 export interface Decision {
@@ -122,7 +272,7 @@ export interface Decision {
 }
 
 /** Why a request was refused. */
-export type DenialReason = 'UNSPECIFIED' | 'NOT_CONFIGURED' | 'NO_ACCOUNTABLE_PERSON' | 'RESOURCE_UNKNOWN' | 'ACTION_UNSUPPORTED' | 'POLICY';
+export type DenialReason = 'UNSPECIFIED' | 'NOT_CONFIGURED' | 'NO_ACCOUNTABLE_PERSON' | 'RESOURCE_UNKNOWN' | 'ACTION_UNSUPPORTED' | 'POLICY' | 'AGENT_CYCLE' | 'TOO_DEEP';
 
 /** A record that a service can never process, kept whole. */
 export interface EventDeadLettered {
@@ -185,10 +335,119 @@ export interface MeshConfigured {
   document: string;
 }
 
+/** A message for the agent: it begins a task or continues one. */
+export interface MessageDelivered {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** The conversation, and the key of every record about it. */
+  contextId: string;
+  /** The request that carried it. */
+  requestId: string;
+  /** Who asks, on whose behalf, through whom. */
+  subject: Subject;
+  /** Whether the task existed before. */
+  continues: boolean;
+  /** The turn fails if it has not ended by then. */
+  deadline: number;
+  /** A2A SendMessageRequest in ProtoJSON. */
+  request: Buffer;
+}
+
 /** A target whose breaker was open has served a call. */
 export interface ProbeSucceeded {
   /** Who served it. */
   target: Target;
+}
+
+/** It is not wanted any more. */
+export interface PushConfigurationDeleted {
+  /** The task. */
+  taskId: string;
+  /** Unique in its task. */
+  configurationId: string;
+}
+
+/** A client wants to be told of a task's updates by HTTP. */
+export interface PushConfigurationSet {
+  /** The task. */
+  taskId: string;
+  /** Unique in its task. */
+  configurationId: string;
+  /** The agent. */
+  agent: string;
+  /** Who. */
+  subject: Subject;
+  /** Where to. */
+  url: string;
+  /** The rest of A2A's TaskPushNotificationConfig, with its secrets, encrypted with the mesh's key. */
+  sealed: Buffer;
+}
+
+/** A client was told of an update. */
+export interface PushDelivered {
+  /** The task. */
+  taskId: string;
+  /** Whom. */
+  configurationId: string;
+  /** Of the TaskUpdated. */
+  sequence: number;
+  /** How many it took. */
+  attempts: number;
+}
+
+/** A client could not be told of an update, and will not be. */
+export interface PushFailed {
+  /** The task. */
+  taskId: string;
+  /** Whom. */
+  configurationId: string;
+  /** Of the TaskUpdated. */
+  sequence: number;
+  /** How many were made. */
+  attempts: number;
+  /** Why, for a person to read. */
+  reason: string;
+}
+
+/** Why what an agent said was not taken. */
+export type RefusalReason = 'UNSPECIFIED' | 'UNKNOWN_TASK' | 'NOT_ITS_TASK' | 'TASK_ENDED' | 'ILLEGAL_TRANSITION' | 'MALFORMED' | 'TOO_MANY' | 'NOT_REGISTERED';
+
+/** How an agent beyond the mesh names a task. */
+export interface RemoteTask {
+  /** Its own id of the task. */
+  taskId: string;
+  /** Its own id of the context. */
+  contextId: string;
+}
+
+/** An agent said what it may not, or what makes no sense. Nothing comes of it. */
+export interface ReportRefused {
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** The class of the refusal. */
+  reason: RefusalReason;
+  /** Why, for a person to read. */
+  message: string;
+  /** The call or timer that it was about; empty where it was about the task. */
+  callId: string;
+}
+
+/** What the agent said was not taken. */
+export interface ReportReturned {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** The class of the refusal. */
+  reason: RefusalReason;
+  /** Why, for a person to read. */
+  message: string;
+  /** The call or timer that it was about; empty where it was about the task. */
+  callId: string;
 }
 
 /** One call, in no protocol's terms, with the protocol's own message beside it, verbatim. */
@@ -219,6 +478,10 @@ export interface Request {
   message: Buffer;
   /** Of which the body is put together, in order; empty: message is the body. A reader older than this field would take a part for the body: it was added before the first release. */
   spans: Span[];
+  /** Of a message to an agent: the task that it continues, or is to begin; else empty. */
+  taskId: string;
+  /** The task in the course of which an agent asks this; empty where there is none. */
+  parentTaskId: string;
 }
 
 /** Policy refused a request. It goes no further. */
@@ -357,6 +620,18 @@ export interface ResponseFailed {
   estimated: boolean;
 }
 
+/** An agent on the log wants to be woken. Not yet checked. */
+export interface SleepReported {
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** Tells it from the agent's other timers of the task. */
+  timerId: string;
+  /** When. */
+  at: number;
+}
+
 /** A part of a request's body, by where its bytes are. */
 export interface Span {
   /** Of the RequestReceived on mesh.requests, in the same partition, whose message holds them; -1: this request's own. */
@@ -365,6 +640,22 @@ export interface Span {
   from: number;
   /** How many bytes they are. */
   length: number;
+}
+
+/** The agent did a step of its own, and does not want to do it again. */
+export interface StepRecorded {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** 0 for the first of all that the agent awaits in the task. */
+  step: number;
+  /** As the agent's code names it. */
+  name: string;
+  /** What came of it, JSON. */
+  result: Buffer;
+  /** Whether it threw. */
+  failed: boolean;
 }
 
 /** Who acts, and on whose behalf. Cedar calls the agent the principal. */
@@ -379,6 +670,8 @@ export interface Subject {
   person: string;
   /** Id of the credential that proved it, never the credential. */
   credential: string;
+  /** The agents through which it came to this one, the first that asked first; empty where the agent asks by itself. */
+  actors: string[];
 }
 
 /** One way to have a resource served. */
@@ -389,6 +682,167 @@ export interface Target {
   connection: string;
   /** What the resource is called there. */
   name: string;
+}
+
+/** Someone wants a task to end. */
+export interface TaskCancelRequested {
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** Who. */
+  subject: Subject;
+  /** Why, for a person to read. */
+  reason: string;
+}
+
+/** An edge heard from an agent about a task. Not yet checked. */
+export interface TaskReported {
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** A2A 1.0 StreamResponse in ProtoJSON, with the mesh's ids. */
+  update: Buffer;
+  /** Set by the first report of a turn. */
+  turn: null | Turn;
+  /** The task in the course of which this one was begun; empty where there is none. */
+  parentTaskId: string;
+  /** How the agent names the task, where it does so itself. */
+  remote: null | RemoteTask;
+  /** False: the edge says so itself; those who follow the task are told once the agent has said something. */
+  announced: boolean;
+}
+
+/** What the mesh knows of a task, less its contents: latest per task. */
+export interface TaskSnapshot {
+  /** The task. */
+  taskId: string;
+  /** Its conversation. */
+  contextId: string;
+  /** The agent. */
+  agent: string;
+  /** Who asked for it. */
+  subject: Subject;
+  /** A2A's TaskState. */
+  state: string;
+  /** Of the last TaskUpdated. */
+  sequence: number;
+  /** When it began. */
+  createdAt: number;
+  /** When its state was last changed. */
+  updatedAt: number;
+  /** The task in the course of which this one was begun; empty where there is none. */
+  parentTaskId: string;
+  /** The turn that is open. */
+  turn: null | Turn;
+  /** How the agent names it. */
+  remote: null | RemoteTask;
+  /** Digest of its A2A TaskStatus. */
+  status: string;
+  /** Digests of its artifacts by id. */
+  artifacts: Record<string, string>;
+  /** Ids of the messages of its history. */
+  messages: string[];
+  /** The task as A2A ProtoJSON, while those who follow it have not been told of it. */
+  pending: null | Buffer;
+  /** The request of the turn that is open, or of the last one. */
+  requestId: string;
+  /** Of the TaskUpdated with which that turn began. */
+  turnSequence: number;
+  /** Offset on mesh.reports up to which all that was said of the task is in it; -1: nothing. */
+  reported: number;
+}
+
+/** What is new about a task: the first says what it is, each later one what has changed. */
+export interface TaskUpdated {
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** Who asked for the task. */
+  subject: Subject;
+  /** The request whose turn it is of. */
+  requestId: string;
+  /** 1 for the first; one more each time. */
+  sequence: number;
+  /** A2A's TaskState after it, e.g. TASK_STATE_WORKING. */
+  state: string;
+  /** A2A 1.0 StreamResponse in ProtoJSON, with the mesh's ids. */
+  update: Buffer;
+  /** The task in the course of which this one was begun; empty where there is none. */
+  parentTaskId: string;
+}
+
+/** A timer is not needed any more. */
+export interface TimerCleared {
+  /** Unique in its task. */
+  timerId: string;
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** What it is for. */
+  purpose: TimerPurpose;
+}
+
+/** The agent wanted to be woken now. */
+export interface TimerElapsed {
+  /** The agent whose topic this is. */
+  agent: string;
+  /** The task. */
+  taskId: string;
+  /** The timer. */
+  timerId: string;
+}
+
+/** A timer's instant has come. */
+export interface TimerFired {
+  /** Unique in its task. */
+  timerId: string;
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** What it is for. */
+  purpose: TimerPurpose;
+}
+
+/** What a timer is for. */
+export type TimerPurpose = 'UNSPECIFIED' | 'SLEEP' | 'DEADLINE';
+
+/** Something is to happen at an instant. */
+export interface TimerSet {
+  /** Unique in its task. */
+  timerId: string;
+  /** The task. */
+  taskId: string;
+  /** The agent. */
+  agent: string;
+  /** What it is for. */
+  purpose: TimerPurpose;
+  /** When. */
+  at: number;
+}
+
+/** What one message to an agent began: the agent's turn, until it ends the task or waits for an answer. */
+export interface Turn {
+  /** The request that carried the message. */
+  requestId: string;
+  /** Who asked. */
+  subject: Subject;
+  /** What was asked, as policies name it. */
+  action: string;
+  /** Of whom. */
+  resource: Resource;
+  /** Whom routing chose. */
+  target: Target;
+  /** Which attempt. */
+  attempt: number;
+  /** The turn fails if it has not ended by then. */
+  deadline: number;
+  /** When the agent was called. */
+  startedAt: number;
 }
 
 /** Why a permitted request found no target. */

@@ -35,12 +35,13 @@ const patiently = async <T>(attempt: () => Promise<T>, logger: Logger): Promise<
 const start = async (names: readonly string[]): Promise<void> => {
   const unknown = names.filter((name) => !services.some((s) => s.name === name));
   if (unknown.length > 0) throw new Error(`there is no service ${unknown.join(', ')}\n\n${usage}`);
-  const { cluster, topicPrefix, host, port, logLevel } = readEnvironment(process.env);
+  const { cluster, topicPrefix, host, port, grpcPort, dataDir, logLevel } = readEnvironment(process.env);
   if (!cluster) throw new Error('KAFKA_BROKERS and SCHEMA_REGISTRY_URL must say where the cluster is');
   const logger = pino({ level: logLevel });
   const chosen = names.length > 0 ? services.filter((s) => names.includes(s.name)) : services;
   console.error(describeServices(chosen));
-  const options = { ...cluster, topicPrefix, host, port, services: chosen, logger, environment: process.env };
+  const where = { topicPrefix, host, port, grpcPort, dataDir };
+  const options = { ...cluster, ...where, services: chosen, logger, environment: process.env };
   const running = await patiently(() => startProcess(options), logger);
   logger.info({ url: running.url, services: chosen.map((s) => s.name) }, 'ready');
   logger.info({ signal: await untilSignalled() }, 'stopping');

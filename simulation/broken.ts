@@ -1,5 +1,6 @@
 /** Meshes that are broken on purpose, each in one place: what the simulation must find. */
-import type { Event, Log } from '../services/runtime/log.ts';
+import type { AnyRecorded, Event, Log } from '../services/runtime/log.ts';
+import type { TaskStateState } from '../services/task-state/task-state.ts';
 import type { EventType, ServiceName } from '../topics/index.ts';
 import type { Kind } from './faults.ts';
 import { type AnyProcessor, type Parts, wholeMesh } from './process.ts';
@@ -133,6 +134,25 @@ const dispatchOf = (event: { data: { request: object } }) => ({
   },
 });
 
+/** The event with other data. */
+const withData = <E extends object>(event: E, data: object): E => Object.create(event, { data: { value: data } }) as E;
+
+/** What is said of some type is said otherwise, or, where that is undefined, not at all. */
+const saying = (
+  name: string,
+  type: EventType,
+  // biome-ignore lint/suspicious/noExplicitAny: data of any event.
+  change: (data: any) => object | undefined,
+): Parts =>
+  withProcessor(name, ({ decide }) => ({
+    decide: (event, state) =>
+      decide(event, state).flatMap((said) => {
+        if (said.type !== type) return [said];
+        const data = change(said.data);
+        return data ? [{ ...said, data: data as never }] : [];
+      }),
+  }));
+
 export interface Broken {
   how: string;
   parts: Parts;
@@ -219,5 +239,71 @@ export const broken: readonly Broken[] = [
     })),
     found: 'state from the log',
     faults: ['sickness'],
+  },
+  {
+    how: 'task-state forgets how many updates there were',
+    parts: withProcessor('task-state', ({ evolve }) => ({
+      evolve: (state, event) =>
+        event.type === 'TaskSnapshot'
+          ? evolve(state, { ...event, data: { ...event.data, sequence: 0 } })
+          : evolve(state, event),
+    })),
+    found: 'updates numbered',
+  },
+  {
+    how: "a task's record lacks its artifacts",
+    parts: saying('task-state', 'TaskSnapshot', (data) => ({ ...data, artifacts: {} })),
+    found: 'tasks fold',
+  },
+  {
+    how: 'whoever speaks of a task is taken for its agent',
+    parts: withProcessor('task-state', ({ decide }) => ({
+      decide: (event, state) => {
+        const { taskId } = event.data as { taskId: string };
+        const own = (state as TaskStateState).partitions.get(event.partition)?.open.get(taskId);
+        return decide(own ? withData(event, { ...event.data, agent: own.agent }) : event, state);
+      },
+    })),
+    found: 'own tasks only',
+  },
+  {
+    how: 'an agent that calls is taken for the first to ask',
+    parts: saying('task-state', 'RequestReceived', ({ request }) => ({
+      request: { ...request, subject: { ...request.subject, actors: [] } },
+    })),
+    found: 'calls once',
+  },
+  {
+    how: 'agents are not told how their calls ended',
+    parts: saying('edge-agents', 'CallAnswered', () => undefined),
+    found: 'agents told',
+  },
+  {
+    how: 'agents do not find what they have recorded',
+    parts: { ...wholeMesh, overlooked: ['StepRecorded'] },
+    found: 'steps once',
+  },
+  {
+    how: 'no timer fires',
+    parts: withLog('timers', () => ({ append: async (events) => events.map(() => 0) })),
+    found: 'ended in time',
+  },
+  {
+    how: 'a cancellation goes no deeper',
+    parts: withProcessor('task-state', ({ decide }) => ({
+      decide: (event, state) => (event.type === 'TaskCancelRequested' ? [] : decide(event, state)),
+    })),
+    found: 'sub-tasks cancelled',
+  },
+  {
+    how: 'timers fire too early',
+    parts: withLog('timers', (log) => ({
+      consume: (group, topics, consumer) => {
+        const early = (record: AnyRecorded) =>
+          record.type === 'TimerSet' ? withData(record, { ...record.data, at: record.data.at - 5_000 }) : record;
+        return log.consume(group, topics, { ...consumer, handle: (record) => consumer.handle(early(record)) });
+      },
+    })),
+    found: 'timers once',
   },
 ];

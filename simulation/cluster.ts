@@ -4,7 +4,15 @@ import type { LoggedRecord } from '../invariants/index.ts';
 import { type Codec, createCodec, localSchemaIds } from '../services/runtime/codec.ts';
 import type { AnyRecorded, Event } from '../services/runtime/log.ts';
 import { headersOf, type RawRecord, recorded, typeOf } from '../services/runtime/recorded.ts';
-import { type EventType, type TopicName, topicOf, topics } from '../topics/index.ts';
+import {
+  agentOf,
+  type EventType,
+  fileOf,
+  orderingKey,
+  type TopicName,
+  topicOf,
+  topicOfEvent,
+} from '../topics/index.ts';
 import type { Group } from './group.ts';
 import type { World } from './world.ts';
 
@@ -51,22 +59,31 @@ export class Cluster {
   /** Whether no broker answers. */
   down = false;
   readonly #hot: number;
+  readonly #ofAgents: number;
   readonly #partitions = new Map<TopicName, Stored[][]>();
   readonly #watchers = new Set<(topic: TopicName, partition: number) => void>();
+  /** When timers are to fire that are neither cleared nor fired, by their keys; milliseconds since the epoch. */
+  readonly #timers = new Map<string, number>();
+  /** Of compacted topics, records that are not kept any more. */
+  readonly #compacted = new WeakSet<Stored>();
   #sequence = 0;
 
-  /** @param hot how many partitions topics have that are keyed by conversation. */
-  constructor(world: World, hot: number) {
+  /**
+   * @param hot how many partitions topics have that are keyed by conversation.
+   * @param ofAgents how many those of agents have.
+   */
+  constructor(world: World, hot: number, ofAgents = 1) {
     this.world = world;
     this.#hot = hot;
+    this.#ofAgents = ofAgents;
   }
 
   partitionsOf(topic: TopicName): number {
-    return Math.min(this.#hot, topics[topic].partitions);
+    return agentOf(topic) ? this.#ofAgents : Math.min(this.#hot, fileOf(topic).partitions);
   }
 
   partitionOf(key: string, topic: TopicName = 'mesh.requests'): number {
-    return hashOf(key) % this.partitionsOf(topic);
+    return hashOf(orderingKey(topic, key)) % this.partitionsOf(topic);
   }
 
   records(topic: TopicName, partition: number): Stored[] {
@@ -88,14 +105,42 @@ export class Cluster {
     const records = this.records(record.topic, record.partition);
     const offset = records.length;
     this.arrivals.push({ writer, at: this.world.time.now() });
-    records.push({ ...record, offset, sequence: this.#sequence++ });
+    const stored = { ...record, offset, sequence: this.#sequence++ };
+    records.push(stored);
+    if (record.topic === 'mesh.timers') this.#noteTimer(stored);
     for (const watcher of this.#watchers) watcher(record.topic, record.partition);
     return offset;
   }
 
+  #noteTimer(stored: Stored): void {
+    const { type, key, data } = this.read(stored);
+    if (type === 'TimerSet') this.#timers.set(key, (data as { at: number }).at);
+    else this.#timers.delete(key);
+  }
+
+  /** Whether a timer waits that should have fired by `time` at the earliest. */
+  awaitsTimer(time: number): boolean {
+    return [...this.#timers.values()].some((at) => at >= time);
+  }
+
+  /** From now on of each key of a compacted topic only the last record is there for who reads it from its beginning. */
+  compact(): void {
+    for (const [topic, partitions] of this.#partitions) {
+      if (fileOf(topic).cleanup !== 'compact') continue;
+      for (const records of partitions) {
+        const last = new Map(records.map((stored) => [String(stored.key), stored]));
+        for (const stored of records) if (last.get(String(stored.key)) !== stored) this.#compacted.add(stored);
+      }
+    }
+  }
+
+  isKept(stored: Stored): boolean {
+    return !this.#compacted.has(stored);
+  }
+
   /** Puts an event in at once, for whoever is no part of the simulation. */
   state(event: Event): void {
-    const topic = topicOf[event.type];
+    const topic = topicOfEvent(event.type, event.data);
     const headers = Object.fromEntries(Object.entries(headersOf(event)).map(([k, v]) => [k, Buffer.from(v)]));
     const value = codec.encode(event.type, event.data as never);
     const partition = this.partitionOf(event.key, topic);

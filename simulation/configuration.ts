@@ -1,5 +1,5 @@
 /** What a simulated mesh is configured to do. */
-import { type Configuration, hashOfKey } from '../services/runtime/configuration.ts';
+import { type AgentConfiguration, type Configuration, hashOfKey, noAgents } from '../services/runtime/configuration.ts';
 import { derivedId } from '../services/runtime/event.ts';
 import type { Event } from '../services/runtime/log.ts';
 
@@ -14,6 +14,7 @@ const credentialOf = (id: string, key: string, agent: string) => ({
   revoked: false,
   expiresAt: null,
 });
+export const credentials = [credentialOf('bot', KEY, 'bot'), credentialOf('other', OTHER_KEY, 'other')];
 const connectionOf = (id: string) => ({
   id,
   protocol: 'openai',
@@ -34,12 +35,40 @@ const targetOf = (connection: string, tier: number) => ({
   tier,
 });
 
-const permit = 'permit(principal == Agent::"acme/bot", action, resource);';
+/** Agents on the log: two of the SDK, and one that is up to no good. */
+export const agentNames = ['clerk', 'scout', 'rogue'] as const;
+export type AgentName = (typeof agentNames)[number];
+
+const agentOf = (name: AgentName): AgentConfiguration => ({
+  name,
+  tenant: 'acme',
+  unit: 'agents',
+  owner: 'owner@acme.example',
+  kind: 'log',
+  partitions: 1,
+});
+const agentResourceOf = (name: AgentName) => ({
+  type: 'agent',
+  id: name,
+  actions: ['agent.send'],
+  targets: [{ id: `a2a/${name}`, connection: `agent:${name}`, name, weight: 1, tier: 0 }],
+  attributes: {},
+});
+const agentConnectionOf = (name: AgentName) => ({
+  ...connectionOf(`agent:${name}`),
+  protocol: 'a2a-log',
+  url: '',
+  interfaces: [],
+});
+
+const permit = `permit(principal, action, resource) when {
+  [${['bot', ...agentNames].map((name) => `Agent::"acme/${name}"`).join(', ')}].contains(principal)
+};`;
 /** After a change of mind nobody may use the second model. */
 const forbid = 'forbid(principal, action, resource == Model::"large");';
 
 const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
-  credentials: [credentialOf('bot', KEY, 'bot'), credentialOf('other', OTHER_KEY, 'other')],
+  credentials,
   resources: [
     {
       type: 'model',
@@ -50,8 +79,11 @@ const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
     },
     { type: 'model', id: 'large', actions: ['model.chat'], targets: [targetOf('two', 0)], attributes: {} },
     { type: 'model', id: 'nowhere', actions: ['model.chat'], targets: [], attributes: {} },
+    ...agentNames.map(agentResourceOf),
   ],
-  connections: ['one', 'two', 'three'].map(connectionOf),
+  connections: [...['one', 'two', 'three'].map(connectionOf), ...agentNames.map(agentConnectionOf)],
+  agents: agentNames.map(agentOf),
+  a2a: { ...noAgents.a2a, turnDeadlineMs: 60_000 },
   currency: 'EUR',
   prices: [{ of: 'model/small', nanosPer: { input_tokens: 3, output_tokens: 5 } }],
   limits: {

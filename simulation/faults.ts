@@ -1,9 +1,12 @@
 /** What goes wrong, and when: drawn from the seed before a run begins. */
-import type { TopicName } from '../topics/index.ts';
+import { agentTopics, type TopicName } from '../topics/index.ts';
+import type { AgentProcess } from './agent-process.ts';
 import type { Cluster } from './cluster.ts';
-import { configured } from './configuration.ts';
+import { agentNames, configured } from './configuration.ts';
 import { SESSION_MS } from './group.ts';
+import type { Member } from './member.ts';
 import type { MeshProcess } from './process.ts';
+import type { Life } from './time.ts';
 import type { AccessLog } from './upstream.ts';
 import type { World } from './world.ts';
 
@@ -22,6 +25,9 @@ export const kinds = [
   'appends',
   'deliveries',
   'commits',
+  'agent crash',
+  'agent freeze',
+  'compaction',
 ] as const;
 export type Kind = (typeof kinds)[number];
 
@@ -32,17 +38,25 @@ export interface Faulty {
   world: World;
   cluster: Cluster;
   processes: readonly MeshProcess[];
+  agents: readonly AgentProcess[];
   access: AccessLog;
   /** How many configurations there were. */
   configurations: number;
 }
 
-const membersOf = (process: MeshProcess) => process.log?.members ?? [];
+/** A process of the mesh, or of an agent. */
+interface Any {
+  readonly name: string;
+  readonly life: Life;
+  readonly members: readonly Member[];
+  start(): void;
+  crash(): void;
+}
 
 /** A process that its groups do not hear for a while, and give up if that lasts. */
-const silence = ({ world }: Faulty, process: MeshProcess, ms: number): void => {
+const silence = ({ world }: Faulty, process: Any, ms: number): void => {
   const { life } = process;
-  const members = [...membersOf(process)];
+  const members = [...process.members];
   for (const member of members) member.silence();
   world.after(SESSION_MS, `${process.name} is given up, if it is silent`, () => {
     for (const member of members) if (member.isOver) member.group.remove(member);
@@ -51,9 +65,9 @@ const silence = ({ world }: Faulty, process: MeshProcess, ms: number): void => {
     world.after(ms + world.random.between(0, 2_000), 'is heard again', () => member.heard(), life);
 };
 
-const crash = (faulty: Faulty, process: MeshProcess) => {
+const crash = (faulty: Faulty, process: Any) => {
   const { world } = faulty;
-  const members = [...membersOf(process)];
+  const members = [...process.members];
   process.crash();
   world.after(SESSION_MS, `${process.name} is given up`, () => {
     for (const member of members) member.group.remove(member);
@@ -61,7 +75,7 @@ const crash = (faulty: Faulty, process: MeshProcess) => {
   world.after(world.random.between(100, 20_000), `${process.name} starts again`, () => process.start());
 };
 
-const freeze = (faulty: Faulty, process: MeshProcess) => {
+const freeze = (faulty: Faulty, process: Any) => {
   const { world } = faulty;
   const { life } = process;
   if (life.dead || life.frozen) return;
@@ -84,6 +98,10 @@ const doubled: readonly TopicName[] = [
   'mesh.dispatches',
   'mesh.attempts',
   'mesh.responses',
+  'mesh.cancellations',
+  'mesh.reports',
+  'mesh.task-updates',
+  ...agentNames.flatMap((name) => Object.values(agentTopics(name))),
 ];
 
 /** A record is in the log once more, as after a retry of which nobody knew that it was one. */
@@ -151,6 +169,9 @@ const causes: Record<Kind, (faulty: Faulty) => void> = {
   commits: ({ world }) => {
     world.odds = { ...world.odds, commitLost: 0.7 };
   },
+  'agent crash': (faulty) => crash(faulty, faulty.world.random.pick(faulty.agents)),
+  'agent freeze': (faulty) => freeze(faulty, faulty.world.random.pick(faulty.agents)),
+  compaction: ({ cluster }) => cluster.compact(),
 };
 
 export interface Fault {
@@ -169,7 +190,7 @@ export const drawFaults = ({ random }: World, allowed: readonly Kind[], asked: r
   const last = Math.max(...asked);
   const when = () =>
     random.chance(0.5) ? random.pick(asked) + random.between(0, 600) : random.between(0, last + 5_000);
-  const faults = Array.from({ length: random.below(6) }, () => ({ kind: random.pick(allowed), at: when() }));
+  const faults = Array.from({ length: random.below(7) }, () => ({ kind: random.pick(allowed), at: when() }));
   return faults.sort((a, b) => a.at - b.at);
 };
 

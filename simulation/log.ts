@@ -2,7 +2,7 @@
 import { RuntimeError } from '../services/runtime/errors.ts';
 import type { AnyRecorded, Event, Log, Tail, TailOptions } from '../services/runtime/log.ts';
 import { headersOf, typeOf } from '../services/runtime/recorded.ts';
-import { type EventType, type TopicName, topicOf } from '../topics/index.ts';
+import { type EventType, type TopicName, topicOfEvent } from '../topics/index.ts';
 import { type Cluster, codec, type Stored } from './cluster.ts';
 import { Group } from './group.ts';
 import { Member } from './member.ts';
@@ -46,7 +46,7 @@ export const createSimulatedLog = (cluster: Cluster, life: Life, now: () => numb
   };
 
   const outgoing = (event: Event): Outgoing => {
-    const topic = topicOf[event.type];
+    const topic = topicOfEvent(event.type, event.data);
     const value = codec.encode(event.type, event.data as never);
     const headers = Object.fromEntries(Object.entries(headersOf(event)).map(([k, v]) => [k, Buffer.from(v)]));
     const partition = cluster.partitionOf(event.key, topic);
@@ -86,7 +86,8 @@ export const createSimulatedLog = (cluster: Cluster, life: Life, now: () => numb
       const most = random.chance(0.7) ? reading.records.length : reading.next + 1;
       while (open && !cluster.down && reading.next < most) {
         const stored = reading.records[reading.next++]!;
-        if (!types || types.includes(typeOf(stored.headers) as EventType)) see(cluster.read(stored));
+        const isWanted = !types || types.includes(typeOf(stored.headers) as EventType);
+        if (isWanted && cluster.isKept(stored)) see(cluster.read(stored));
         seen += 1;
         progress?.(seen, Math.max(seen, total));
       }

@@ -1,6 +1,10 @@
 /** A process of the mesh, whole, on a simulated log: every service with its real shell, and both edges. */
+
 import pino from 'pino';
 import { auditProcessor } from '../services/audit/audit.ts';
+import { startHearing } from '../services/edge-agents/hear.ts';
+import { tellingProcessor } from '../services/edge-agents/index.ts';
+import { startTimers } from '../services/edge-agents/timers.ts';
 import { defaultTimes, startInbound } from '../services/edge-llm/inbound/inbound.ts';
 import { defaultOutboundTimes, startOutbound } from '../services/edge-llm/outbound/outbound.ts';
 import { createRecentMessages } from '../services/edge-llm/recent-messages.ts';
@@ -13,11 +17,14 @@ import type { Log } from '../services/runtime/log.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';
 import { type Processor, processorService } from '../services/runtime/processor.ts';
 import type { RunningService, ServiceContext } from '../services/runtime/service.ts';
+import { signing } from '../services/runtime/signing-for-tests.ts';
 import { withoutExporter } from '../services/runtime/tracing.ts';
+import { taskStateProcessor } from '../services/task-state/index.ts';
 import type { EventType, ServiceName } from '../topics/index.ts';
 import type { Cluster } from './cluster.ts';
 import { createRoutes, type Exchange, type Routes } from './http.ts';
 import { createSimulatedLog, type SimulatedLog } from './log.ts';
+import type { Member } from './member.ts';
 import { Life } from './time.ts';
 import { type AccessLog, Upstream } from './upstream.ts';
 
@@ -28,7 +35,9 @@ export type AnyProcessor = Processor<any, any, any>;
 export interface Parts {
   processors(log: Log): AnyProcessor[];
   /** The log as one service sees it. */
-  logOf(service: ServiceName | 'inbound' | 'outbound', log: Log): Log;
+  logOf(service: ServiceName | 'inbound' | 'outbound' | 'hearing' | 'timers', log: Log): Log;
+  /** Types of records that agents do not find again when they look at what they said. */
+  overlooked: readonly EventType[];
 }
 
 const routingProcessor: Processor<routing.RoutingState, routing.RoutingInput, routing.RoutingOutput> = {
@@ -52,8 +61,16 @@ const evolvePolicy: typeof policyProcessor.evolve = (state, event) => {
 const policy = { ...policyProcessor, evolve: evolvePolicy };
 
 export const wholeMesh: Parts = {
-  processors: (log) => [policy, routingProcessor, meteringProcessor, auditProcessor(log.partitionOf)],
+  processors: (log) => [
+    policy,
+    routingProcessor,
+    meteringProcessor,
+    auditProcessor(log.partitionOf),
+    taskStateProcessor,
+    tellingProcessor,
+  ],
   logOf: (_, log) => log,
+  overlooked: [],
 };
 
 const metrics = createMetrics();
@@ -102,17 +119,20 @@ export class MeshProcess {
     this.life.dead = true;
   }
 
+  /** By its own clock, milliseconds since the epoch. */
+  readonly now = (): number => Math.round(this.#cluster.world.time.now() + this.skew);
+
   start(): void {
     if (!this.life.dead) return;
     this.life = new Life(this.name);
     const { life } = this;
-    const now = () => Math.round(this.#cluster.world.time.now() + this.skew);
-    this.log = createSimulatedLog(this.#cluster, life, now);
+    this.log = createSimulatedLog(this.#cluster, life, this.now);
     this.#undo = [];
-    life.enter(() => void this.#begin(this.log!, now));
+    life.enter(() => void this.#begin(this.log!));
   }
 
-  async #begin(log: SimulatedLog, now: () => number): Promise<void> {
+  async #begin(log: SimulatedLog): Promise<void> {
+    const { now } = this;
     const { logOf, processors } = this.#parts;
     const configuration = await followConfiguration(log, silent);
     const routes = createRoutes();
@@ -124,6 +144,10 @@ export class MeshProcess {
       http: routes.http,
       configuration: configuration.current,
       environment: {},
+      dataDir: undefined,
+      grpcHost: '127.0.0.1',
+      grpcPort: 0,
+      signing,
       now,
     });
     const undo = (running: RunningService) => this.#undo.push(() => running.stop());
@@ -132,6 +156,8 @@ export class MeshProcess {
       return processorService(watched(processor, hold)).start(context(processor.name));
     });
     for (const running of await Promise.all(deciders)) undo(running);
+    const edgeOfAgents = [startHearing(context('hearing')), startTimers(context('timers').log, silent, now)];
+    for (const running of await Promise.all(edgeOfAgents)) undo(running);
     const recent = createRecentMessages();
     const hangUp = async () => {};
     const dispatchers = { of: () => new Upstream(this.#cluster, this.#access), close: hangUp };
@@ -146,6 +172,10 @@ export class MeshProcess {
     this.calls.add(exchange);
     exchange.response.once('close', () => this.calls.delete(exchange));
     this.life.enter(() => this.#routes!.call(path, exchange));
+  }
+
+  get members(): readonly Member[] {
+    return this.log?.members ?? [];
   }
 
   get idle(): boolean {

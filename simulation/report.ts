@@ -1,5 +1,6 @@
 /** A failed seed, for a person: what is wrong, what went wrong before, and the conversation that it is about. */
 import type { LoggedRecord, Violation } from '../invariants/index.ts';
+import { orderingKey } from '../topics/index.ts';
 import { kinds } from './faults.ts';
 import type { Run } from './simulate.ts';
 
@@ -22,7 +23,37 @@ const detailOf = (record: LoggedRecord): string => {
     case 'ResponseChunk':
       return `${record.data.index}`;
     case 'CancelRequested':
+    case 'TaskCancelRequested':
+    case 'CancelDelivered':
       return record.data.reason;
+    case 'TaskUpdated':
+      return `${short(record.data.taskId)} ${record.data.sequence}, ${record.data.state}`;
+    case 'TaskSnapshot': {
+      const { taskId, sequence, state, turn, reported } = record.data;
+      return `${short(taskId)} ${sequence}, ${state}${turn ? `, turn ${short(turn.requestId)}` : ''}, reports to ${reported}`;
+    }
+    case 'TaskReported':
+    case 'AgentReported':
+      return `${short(record.data.taskId)} ${record.data.update.toString().slice(0, 200)}`;
+    case 'ReportRefused':
+    case 'ReportReturned':
+      return `${short(record.data.taskId)} ${record.data.reason}: ${record.data.message} ${record.data.callId}`;
+    case 'CallReported':
+    case 'AgentCalled':
+      return `${short(record.data.taskId)} ${record.data.callId} ${record.data.resource.id}`;
+    case 'CallAnswered':
+      return `${short(record.data.taskId)} ${record.data.callId} ${record.data.outcome}`;
+    case 'CallUpdated':
+      return `${short(record.data.taskId)} ${record.data.callId} ${record.data.state}`;
+    case 'TimerSet':
+    case 'TimerFired':
+    case 'TimerCleared':
+    case 'TimerElapsed':
+      return `${short(record.data.taskId)} ${record.data.timerId}`;
+    case 'StepRecorded':
+      return `${short(record.data.taskId)} ${record.data.name}`;
+    case 'MessageDelivered':
+      return `${short(record.data.taskId)}${record.data.continues ? ', continues' : ''}`;
     default:
       return '';
   }
@@ -41,7 +72,10 @@ const short = (id: string) => id.slice(-6);
 /** The events of a conversation and the calls that were made for it, in their order, each with who stated it. */
 const conversationOf = (run: Run, contextId: string): string[] => {
   const { records, calls } = run.evidence;
-  const own = records.filter(({ key, type }) => key === contextId && type !== 'AuditEntry' && type !== 'UsageRecorded');
+  const own = records.filter(
+    ({ key, topic, type }) =>
+      orderingKey(topic, key) === contextId && type !== 'AuditEntry' && type !== 'UsageRecorded',
+  );
   const ids = new Set(own.map(({ id }) => id));
   const since = run.startedAt;
   const lines = own.map((record) => {

@@ -1,9 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { LoggedRecord } from '../invariants/index.ts';
-import { type EventType, topicOf } from '../topics/index.ts';
+import { services } from '../services/index.ts';
+import type { EventType } from '../topics/index.ts';
 import { kinds } from './faults.ts';
 import { reportOf } from './report.ts';
 import { type Run, simulate } from './simulate.ts';
+
+/** Its clients are played, and so are agents only of which it is the edge. */
+const notSimulated = 'edge-a2a';
 
 const told = ({ topic, partition, offset, type, id, key, time }: LoggedRecord) =>
   `${topic} ${partition} ${offset} ${type} ${id} ${key} ${time}`;
@@ -17,6 +21,7 @@ test('the same seed is the same run', async () => {
     expect(other.evidence.records.map(told)).toEqual(one.evidence.records.map(told));
     expect(other.evidence.calls).toEqual(one.evidence.calls);
     expect(other.evidence.answers).toEqual(one.evidence.answers);
+    expect(other.evidence.effects).toEqual(one.evidence.effects);
   }
 });
 
@@ -47,7 +52,10 @@ describe('a few hundred seeds', () => {
   });
 
   test('see every kind of event and of fault, and clients are told all that they can be told', () => {
-    expect((Object.keys(topicOf) as EventType[]).filter((type) => !types.has(type))).toEqual([]);
+    const simulated = services.filter(({ name }) => name !== notSimulated);
+    const said: EventType[] = ['AgentAnnounced', 'AgentReported', 'AgentCalled', 'AgentSlept', 'StepRecorded'];
+    const written = ['MeshConfigured', ...said, ...simulated.flatMap(({ writes }) => writes)];
+    expect(written.filter((type) => !types.has(type))).toEqual([]);
     expect([...faults].sort()).toEqual([...kinds].sort());
     for (const status of [200, 400, 401, 403, 404, 409, 429, 502, 503, 504]) expect(statuses).toContain(status);
   });

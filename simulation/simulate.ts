@@ -1,14 +1,19 @@
 /** One seed, from its first request to the verdict. */
-import { type ClientAnswer, check, type Evidence, type Violation } from '../invariants/index.ts';
+import { type ClientAnswer, check, type Evidence, type StepEffect, type Violation } from '../invariants/index.ts';
 import { estimateMeters } from '../services/edge-llm/openai/usage.ts';
+import { AgentProcess } from './agent-process.ts';
+import { Askers, drawTaskAsks } from './askers.ts';
 import { bodiesWhole } from './bodies.ts';
 import { ask, drawAsks } from './clients.ts';
 import { type Arrival, Cluster } from './cluster.ts';
 import { configured } from './configuration.ts';
 import { cause, drawFaults, type Fault, type Faulty, type Kind, kinds } from './faults.ts';
+import { followTasks, type KnownTasks } from './known-tasks.ts';
 import { MeshProcess, type Parts, wholeMesh } from './process.ts';
+import { handlerOf } from './programs.ts';
 import { randomOf } from './random.ts';
 import { beginRandomness } from './randomness.ts';
+import { rogueOf } from './rogue.ts';
 import { statesOf } from './states.ts';
 import { beginTime } from './time.ts';
 import type { AccessLog } from './upstream.ts';
@@ -21,7 +26,9 @@ const START = Date.UTC(2026, 0, 1);
 /** Longer than any wait of the mesh that is not a deadline. */
 const STILL_MS = 12_000;
 /** Many times what a run takes. */
-const MOST_STEPS = 40_000;
+const MOST_STEPS = 60_000;
+/** A timer that is later than this is not waited for. */
+const LATE_MS = 40_000;
 
 export interface Options {
   processes: number;
@@ -47,6 +54,20 @@ export interface Run {
 
 export const defaults: Options = { processes: 2, faults: kinds, parts: wholeMesh };
 
+/** Two processes of one agent, one of another, and one of an agent that keeps to nothing. */
+const agentsOf = (
+  cluster: Cluster,
+  tasks: KnownTasks,
+  effects: StepEffect[],
+  { overlooked }: Parts,
+): AgentProcess[] => [
+  ...(['clerk', 'clerk', 'scout'] as const).map((name, i) => {
+    const handler = handlerOf(name, cluster, effects);
+    return new AgentProcess(cluster, name, i + 1, { handler }, overlooked);
+  }),
+  new AgentProcess(cluster, 'rogue', 1, { behave: rogueOf(cluster, tasks) }, overlooked),
+];
+
 /** Runs a seed. The same seed, options and code make the same run. */
 export const simulate = async (seed: number, given: Partial<Options> = {}): Promise<Run> => {
   const options = { ...defaults, ...given };
@@ -54,15 +75,20 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
   const time = beginTime(START);
   const giveBack = beginRandomness(randomOf(~seed));
   const world = createWorld(random, time);
-  const cluster = new Cluster(world, 1 + random.below(3));
+  const cluster = new Cluster(world, 1 + random.below(3), 1 + random.below(2));
   const access: AccessLog = { calls: [], bodies: [], well: false, sick: [] };
   const names = Array.from({ length: options.processes }, (_, i) => `p${i + 1}`);
   const processes = names.map((name) => new MeshProcess(name, cluster, access, options.parts));
-  const faulty: Faulty = { world, cluster, processes, access, configurations: 1 };
+  const effects: StepEffect[] = [];
+  const askers = new Askers(world, processes);
+  const tasks: KnownTasks = followTasks(cluster, (task) => askers.see(task));
+  const agents = agentsOf(cluster, tasks, effects, options.parts);
+  const faulty: Faulty = { world, cluster, processes, agents, access, configurations: 1 };
   const answers: ClientAnswer[] = [];
 
   const isSettled = () => [...cluster.groups.values()].every((group) => group.settled);
-  const isStill = () => world.pending() === 0 && processes.every((one) => one.idle) && isSettled();
+  const isIdle = () => processes.every((one) => one.idle) && agents.every((one) => one.idle);
+  const isStill = () => world.pending() === 0 && isIdle() && isSettled() && !cluster.awaitsTimer(time.now() - LATE_MS);
   let steps = 0;
   const until = async (reached: () => boolean) => {
     while (!reached() && steps < MOST_STEPS) {
@@ -84,19 +110,18 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
   process.on('unhandledRejection', notice);
   try {
     cluster.state(configured('lax', 1, START));
-    for (const one of processes) one.start();
+    for (const one of [...processes, ...agents]) one.start();
     await until(() => processes.every((one) => one.up) && isSettled());
 
     const facedAt = time.now();
     const asks = drawAsks(world);
-    const last = Math.max(...asks.map(({ at }) => at));
-    const faults = drawFaults(
-      world,
-      options.faults,
-      asks.map(({ at }) => at),
-    );
+    const taskAsks = drawTaskAsks(world);
+    const whens = [...asks, ...taskAsks].map(({ at }) => at);
+    const last = Math.max(...whens);
+    const faults = drawFaults(world, options.faults, whens);
     for (const asked of asks)
       world.after(asked.at, 'a client asks', () => ask(world, processes, asked, (answer) => answers.push(answer)));
+    for (const asked of taskAsks) world.after(asked.at, 'a client asks an agent', () => askers.ask(asked, tasks));
     for (const fault of faults) world.after(fault.at, `fault: ${fault.kind}`, () => cause(faulty, fault));
     world.after(last + 10_000, 'faults are over', () => {
       world.odds = calm;
@@ -109,6 +134,7 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
       records,
       calls: access.calls,
       answers,
+      effects,
       endedAt: time.now(),
       states: statesOf(processes, records),
     };
@@ -125,7 +151,7 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
     const { arrivals } = cluster;
     return { seed, options, startedAt: START, facedAt, arrivals, violations, faults, evidence, trace: world.trace };
   } finally {
-    for (const one of processes) one.crash();
+    for (const one of [...processes, ...agents]) one.crash();
     process.off('unhandledRejection', notice);
     giveBack();
     time.end();

@@ -7,6 +7,8 @@ import { Branches } from '../services/audit/branches.ts';
 import type { Link } from '../services/audit/chain.ts';
 import * as routing from '../services/routing/routing.ts';
 import type { Folded } from '../services/runtime/processor.ts';
+import * as taskState from '../services/task-state/task-state.ts';
+import type { Tasks } from '../services/task-state/tasks.ts';
 import type { MeshProcess } from './process.ts';
 
 const versionOf = (state: unknown) => (state as { version: string } | undefined)?.version;
@@ -24,6 +26,37 @@ const routingOf = ({ configuration, breakers }: routing.RoutingState) => ({
 const followed = new Set(['MeshConfigured', 'BreakerOpened', 'BreakerClosed']);
 
 const placeOf = (link: Link | undefined) => link && [link.sequence, link.hash];
+
+/** As it is compared: in order, and without the classes by which a decoder makes objects. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, one) => {
+      if (typeof one !== 'object' || one === null || Array.isArray(one)) return one;
+      return Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)));
+    }),
+  );
+
+/** Of calls and reports an instance knows those of the time since it began. */
+const tasksOf = ({ open, ended, children }: Tasks) =>
+  plain({
+    open: Object.fromEntries(open),
+    ended: Object.fromEntries(ended),
+    children: Object.fromEntries([...children].map(([parent, own]) => [parent, [...own].sort()])),
+  });
+
+/** What task-state holds of its partitions, beside what its records say that are kept. */
+const tasksTwice = ({ name, held }: MeshProcess, records: readonly LoggedRecord[]): StateTwice[] => {
+  const state = held.get('task-state') as taskState.TaskStateState;
+  const rebuilt = records
+    .filter(({ type }) => type === 'TaskSnapshot')
+    .reduce((all, record) => taskState.evolve(all, record as unknown as Folded), taskState.initialState());
+  const nothing = { open: new Map(), ended: new Map(), children: new Map() } as Tasks;
+  return [...state.partitions].map(([partition, tasks]) => ({
+    what: `the tasks of partition ${partition} of ${name}`,
+    held: tasksOf(tasks),
+    rebuilt: tasksOf(rebuilt.partitions.get(partition) ?? nothing),
+  }));
+};
 
 /** @param records in the order of the log. */
 export const statesOf = (processes: readonly MeshProcess[], records: readonly LoggedRecord[]): StateTwice[] => {
@@ -49,7 +82,8 @@ export const statesOf = (processes: readonly MeshProcess[], records: readonly Lo
     const isAsLong = held?.sequence === head?.sequence;
     return held && isAsLong && logged.has(`${partition} ${held.sequence} ${held.hash}`) ? held : head;
   };
-  return processes.flatMap(({ name, held }) => [
+  const ofTasks = processes.flatMap((process) => tasksTwice(process, records));
+  const others = processes.flatMap(({ name, held }) => [
     { what: `policy of ${name}`, held: versionOf(held.get('policy')), rebuilt: version?.version },
     { what: `metering of ${name}`, held: versionOf(held.get('metering')), rebuilt: version?.version },
     {
@@ -63,4 +97,5 @@ export const statesOf = (processes: readonly MeshProcess[], records: readonly Lo
       rebuilt: placeOf(headOf(partition, branches.head)),
     })),
   ]);
+  return [...others, ...ofTasks];
 };

@@ -85,13 +85,15 @@ export const beginTime = (start: number): Time => {
     now: start,
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
-  const { setTimeout: fakeTimeout } = globalThis;
+  const { setTimeout: fakeTimeout, setImmediate: immediate } = globalThis;
   const promised = timersPromises.setTimeout;
   const ofLife = (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
     const life = current.getStore();
     return fakeTimeout(life ? () => life.enter(() => callback(...args)) : callback, ms, ...args);
   };
   globalThis.setTimeout = ofLife as typeof globalThis.setTimeout;
+  globalThis.setImmediate = ((callback: (...args: unknown[]) => void, ...args: unknown[]) =>
+    ofLife(callback, 0, ...args)) as unknown as typeof globalThis.setImmediate;
   timersPromises.setTimeout = sleep as typeof timersPromises.setTimeout;
   syncBuiltinESMExports();
   return {
@@ -104,6 +106,7 @@ export const beginTime = (start: number): Time => {
     },
     end: () => {
       globalThis.setTimeout = fakeTimeout;
+      globalThis.setImmediate = immediate;
       timersPromises.setTimeout = promised;
       clock.uninstall();
       syncBuiltinESMExports();

@@ -6,7 +6,7 @@ const duration = z.string().regex(/^\d+(ms|s|m|h|d)$/, 'a whole number and ms, s
 
 const topicFile = z
   .strictObject({
-    name: z.string().regex(/^[a-z][a-z0-9.-]*$/),
+    name: z.string().regex(/^([a-z][a-z0-9.-]*|agents\.\{agent\}\.(inbox|outbox))$/),
     description: z.string().min(10),
     owner: z.string(),
     key: z.string(),
@@ -22,7 +22,11 @@ const topicFile = z
   })
   .refine((t) => (t.cleanup === 'delete') === (t.retention !== undefined), 'retention goes with cleanup: delete');
 
-/** A governed topic: where something is said, by whom, to whom, and for how long it is kept. */
+/**
+ * A governed topic: where something is said, by whom, to whom, and for how long it is kept. One with `{agent}` in its name
+ * stands for a topic of each agent on the log; its partitions are those of an agent that says nothing of them, and the
+ * service `agent` is the agent itself.
+ */
 export type TopicFile = z.infer<typeof topicFile>;
 
 /** Every topics/*.yaml, by name. @throws with the file's name when one is not a topic. */

@@ -43,7 +43,14 @@ const COMPLETION = Buffer.from(
 );
 const TIMEOUT_MS = 60_000;
 
-const subject = { tenant: 'bench', unit: 'research', agent: 'load', person: 'owner@example.com', credential: 'load' };
+const subject = {
+  tenant: 'bench',
+  unit: 'research',
+  agent: 'load',
+  person: 'owner@example.com',
+  credential: 'load',
+  actors: [],
+};
 const resource = { type: 'model', id: MODEL };
 const target: Target = { id: `mock/${MODEL}`, connection: 'mock', name: MODEL };
 const meters = { input_tokens: 58, output_tokens: 22 };
@@ -68,6 +75,8 @@ export const conversation = (identity: Identity): Event[] => {
     headers: {},
     message: MESSAGE,
     spans: [],
+    taskId: '',
+    parentTaskId: '',
   };
   const decision: Decision = { configurationVersion, policies: ['bench'], reason: 'permitted by bench' };
   const received: Event<'RequestReceived'> = {

@@ -7,7 +7,7 @@ const asked = {
   subject: { tenant: 'example', unit: 'research', agent: 'notebook', person: 'owner@example.com' },
   action: 'model.chat',
   resource: { type: 'model', id: 'small', attributes: { size: 'small' } },
-  context: { protocol: 'openai.chat', streaming: false },
+  context: { protocol: 'openai.chat', streaming: false, through: [] },
 };
 
 export const target: Target = {

@@ -1,11 +1,11 @@
 /** HTTP headers of clients and of upstreams. */
 import type { IncomingHttpHeaders } from 'node:http';
 import fc from 'fast-check';
-import { authenticate, credentialIndex } from '../../services/edge-llm/inbound/authentication.ts';
 import { configurationOf, KEY } from '../../services/edge-llm/inbound/harness.ts';
 import { headerOf, readHeaders } from '../../services/edge-llm/inbound/headers.ts';
 import { answerOf } from '../../services/edge-llm/openai/errors.ts';
 import { retryAfterOf, returningHeaders, travellingHeaders } from '../../services/edge-llm/openai/headers.ts';
+import { authenticate, credentialIndex } from '../../services/runtime/edge/authentication.ts';
 import { acceptTraceparent, traceIdOf } from '../../services/runtime/tracing.ts';
 import { holds, type Target } from '../target.ts';
 import { isErrorAnswer } from './openai-error.ts';

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, parseObject } from '../../services/edge-llm/
 import { BrokenStream, createSseReader, type SseEvent } from '../../services/edge-llm/openai/sse.ts';
 import { metersOf, textOfAnswer } from '../../services/edge-llm/openai/usage.ts';
 import { type Reading, readStream, readWhole } from '../../services/edge-llm/outbound/answers.ts';
-import { Stop } from '../../services/edge-llm/outbound/faults.ts';
+import { Stop } from '../../services/runtime/outbound/faults.ts';
 import { holds, type Target } from '../target.ts';
 import { piecesOf } from './pieces.ts';
 

@@ -6,6 +6,7 @@ import type { Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import type { ServiceContext } from '../runtime/service.ts';
+import { signing } from '../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../runtime/tracing.ts';
 import { follows, hashOf } from './chain.ts';
 import { audit } from './index.ts';
@@ -19,6 +20,10 @@ const contextOf = (log: Log): ServiceContext => ({
   http: undefined as never,
   configuration: () => undefined,
   environment: {},
+  dataDir: undefined,
+  grpcHost: '127.0.0.1',
+  grpcPort: 0,
+  signing,
   now: Date.now,
 });
 

@@ -13,7 +13,7 @@ const evidence: Evidence = {
   eventTime: 1_764_000_000_000,
   contextId: 'acme:c1',
   correlationId: 'r1',
-  subject: { tenant: 'acme', unit: 'support', agent: 'bot', person: 'jané "j"', credential: 'k1' },
+  subject: { tenant: 'acme', unit: 'support', agent: 'bot', person: 'jané "j"', credential: 'k1', actors: [] },
   action: 'model.chat',
   resource: { type: 'model', id: 'small' },
   outcome: 'permitted',

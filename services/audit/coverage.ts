@@ -1,7 +1,7 @@
 /** Whether the events of one partition of a topic are those that the chain speaks of. */
 import { hash } from 'node:crypto';
 import type { AuditEntry } from '../../schemas/generated.ts';
-import { type TopicName, topicOf, topics } from '../../topics/index.ts';
+import { fileOf, type TopicName, topicOf } from '../../topics/index.ts';
 import { durationMs } from '../runtime/governance/desired.ts';
 import type { AnyRecorded } from '../runtime/log.ts';
 import { RecentIds } from '../runtime/recent-ids.ts';
@@ -48,7 +48,7 @@ const audited = new Set<string>(auditedTypes);
 const CLOCKS_APART_MS = 3_600_000;
 
 const keptFrom = (topic: TopicName, now: number): number => {
-  const { retention } = topics[topic];
+  const { retention } = fileOf(topic);
   return retention ? now - durationMs(retention) + CLOCKS_APART_MS : Number.POSITIVE_INFINITY;
 };
 
@@ -126,7 +126,7 @@ export class Coverage implements Figures {
 
   /** What was expected and did not come. @returns the offsets of events that should be there, and why. */
   missing(): { offset: number; what: string }[] {
-    const compacted = topics[this.topic].cleanup === 'compact';
+    const compacted = fileOf(this.topic).cleanup === 'compact';
     const lost: { offset: number; what: string }[] = [];
     for (const offset of this.#expected.keys()) {
       if (compacted || (offset < this.#firstSeen && offset < this.#firstYoung)) this.expired += 1;

@@ -4,7 +4,14 @@ import type { EventData, EventType } from '../../topics/index.ts';
 import { newId } from '../runtime/event.ts';
 import type { Event } from '../runtime/log.ts';
 
-const subject = { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead@acme.example', credential: 'key-1' };
+const subject = {
+  tenant: 'acme',
+  unit: 'support',
+  agent: 'bot',
+  person: 'lead@acme.example',
+  credential: 'key-1',
+  actors: [],
+};
 const resource = { type: 'model', id: 'small' };
 const target = { id: 'openai/small', connection: 'openai', name: 'small' };
 const decision = { configurationVersion: 'v1', policies: ['all'], reason: 'permitted by all' };
@@ -43,6 +50,8 @@ export const served = (contextId: string, messageBytes = 1_000): Event[] => {
     headers: {},
     message: Buffer.alloc(messageBytes, 'a'),
     spans: [],
+    taskId: '',
+    parentTaskId: '',
   };
   const of = <T extends EventType>(type: T, source: string, data: EventData[T]) =>
     event(type, source, contextId, request.id, data);

@@ -25,6 +25,13 @@ const asked = (
 ): Pick<Summary, 'subject' | 'action' | 'resource'> =>
   by ? { subject: by.subject, action: by.action, resource: by.resource } : nothing;
 
+const agentOf = ({ agent }: { agent: string }) => ({ type: 'agent', id: agent });
+const ofAgent = (by: { agent: string; subject: Request['subject'] }) => ({
+  subject: by.subject,
+  action: 'agent.send',
+  resource: agentOf(by),
+});
+
 const failed = ({ reason, message }: { reason: string; message: string }) => bounded(`${reason}: ${message}`);
 
 const summaries = {
@@ -63,6 +70,17 @@ const summaries = {
   ProbeSucceeded: (d) => ({ outcome: 'probe-succeeded', reason: bounded(d.target.id) }),
   ResponseCompleted: (d) => ({ ...asked(d), outcome: 'completed' }),
   ResponseFailed: (d) => ({ ...asked(d), outcome: 'failed', reason: failed(d.failure) }),
+  TaskUpdated: (d) => ({ ...ofAgent(d), outcome: d.state }),
+  TaskCancelRequested: (d) => ({ ...ofAgent(d), outcome: 'cancel-requested', reason: bounded(d.reason) }),
+  ReportRefused: (d) => ({
+    resource: agentOf(d),
+    outcome: 'report-refused',
+    reason: bounded(`${d.reason}: ${d.message}`),
+  }),
+  AgentCardPublished: (d) => ({ resource: agentOf(d), outcome: 'card-published', reason: d.signature }),
+  AgentCardRefused: (d) => ({ resource: agentOf(d), outcome: 'card-refused', reason: bounded(d.reason) }),
+  PushDelivered: (d) => ({ outcome: 'pushed', reason: d.configurationId }),
+  PushFailed: (d) => ({ outcome: 'push-failed', reason: bounded(d.reason) }),
   MeshConfigured: (d) => ({ outcome: 'configured', configurationVersion: d.version }),
   BreakerOpened: (d) => ({ outcome: 'breaker-opened', reason: bounded(`${d.target}: ${d.reason}`) }),
   BreakerClosed: (d) => ({ outcome: 'breaker-closed', reason: bounded(`${d.target}: ${d.reason}`) }),

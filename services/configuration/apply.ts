@@ -17,15 +17,23 @@ export interface Applied {
 
 /**
  * Puts mesh.yaml and its policies in force, unless they are.
+ * @param provision makes what the agents of a configuration need before it is in force: their topics.
  * @param now milliseconds since the epoch.
  * @throws ConfigurationRefused with every problem, and LogUnavailable; what was in force then stays.
  */
 export const applyConfiguration = async ({
   log,
   now,
+  provision = async () => {},
   ...files
-}: ConfigurationFiles & { log: Log; now: () => number }): Promise<Applied> => {
+}: ConfigurationFiles & {
+  log: Log;
+  now: () => number;
+  provision?: (agents: Configuration['agents']) => Promise<void>;
+}): Promise<Applied> => {
   const { version, document } = await loadConfiguration(files);
+  const configuration = parseConfiguration({ version, document });
+  await provision(configuration.agents);
   const previous = await inForce(log);
   const previousVersion = previous?.version ?? null;
   if (version === previousVersion) return { version, previousVersion, changed: false, diff: [] };
@@ -44,7 +52,7 @@ export const applyConfiguration = async ({
     data: { version, previousVersion, document },
   };
   await log.append([event]);
-  const diff = difference(previous && readable(previous), parseConfiguration({ version, document }));
+  const diff = difference(previous && readable(previous), configuration);
   return { version, previousVersion, changed: true, diff };
 };
 

@@ -108,6 +108,61 @@ test('the example compiles', () => {
   const { resources, limits } = configuration(readFileSync('examples/mesh.yaml', 'utf8'), {
     EXAMPLE_MODEL_URL: 'http://127.0.0.1:1/v1',
   });
-  expect(resources.map(({ id }) => id)).toEqual(['example-embedding', 'example-large', 'example-small']);
+  expect(resources.map(({ id }) => id)).toEqual([
+    'example-embedding',
+    'example-large',
+    'example-small',
+    'planner',
+    'surveyor',
+  ]);
   expect(limits.deadlineMs).toBe(120_000);
+});
+
+const people = `tenants: [acme]
+units: { support: { tenant: acme } }
+people: [owner@acme.example]
+`;
+
+test('an agent with a url, or on the log, can be asked; another only calls', () => {
+  const { agents, resources, connections, a2a } = configuration(
+    `${people}agents:
+  desk: { unit: support, owner: owner@acme.example }
+  weather: { unit: support, owner: owner@acme.example, url: '\${WEATHER}/a2a/', apiKey: '\${KEY}', tags: { region: eu } }
+  planner: { unit: support, owner: owner@acme.example, log: true, partitions: 3 }
+a2a: { root: weather, deadline: 2d, publicUrl: https://mesh.example.com/ }
+`,
+    { WEATHER: 'https://weather.example.com', KEY: 'x' },
+  );
+  expect(agents.map(({ name, kind, partitions }) => [name, kind, partitions])).toEqual([
+    ['desk', 'caller', 1],
+    ['planner', 'log', 3],
+    ['weather', 'http', 1],
+  ]);
+  expect(resources).toEqual([
+    {
+      type: 'agent',
+      id: 'planner',
+      actions: ['agent.send'],
+      targets: [{ id: 'a2a/planner', connection: 'agent:planner', name: 'planner', weight: 1, tier: 0 }],
+      attributes: { tenant: 'acme', unit: 'support', person: 'owner@acme.example' },
+    },
+    {
+      type: 'agent',
+      id: 'weather',
+      actions: ['agent.send'],
+      targets: [{ id: 'a2a/weather', connection: 'agent:weather', name: 'weather', weight: 1, tier: 0 }],
+      attributes: { region: 'eu', tenant: 'acme', unit: 'support', person: 'owner@acme.example' },
+    },
+  ]);
+  expect(connections.map(({ id, protocol, url, credential }) => [id, protocol, url, credential])).toEqual([
+    ['agent:planner', 'a2a-log', '', null],
+    ['agent:weather', 'a2a', 'https://weather.example.com/a2a', `\${KEY}`],
+  ]);
+  expect(a2a).toEqual({
+    rootAgent: 'weather',
+    publicUrl: 'https://mesh.example.com',
+    turnDeadlineMs: 172_800_000,
+    maxDepth: 8,
+    pushTo: [],
+  });
 });

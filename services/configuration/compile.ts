@@ -19,8 +19,16 @@ export interface Compiled {
 export const compile = (file: MeshFile, policies: Document['policies'], env: Environment): Compiled => {
   const document: Document = {
     credentials: credentials(file),
-    resources: resources(file),
-    connections: connections(file, env),
+    resources: [...models(file), ...callable(file)],
+    connections: [...providers(file, env), ...agentConnections(file, env)],
+    agents: agents(file),
+    a2a: {
+      rootAgent: file.a2a.root ?? null,
+      publicUrl: file.a2a.publicUrl ?? null,
+      turnDeadlineMs: file.a2a.deadline,
+      maxDepth: file.a2a.maxDepth,
+      pushTo: file.a2a.pushTo.toSorted(order),
+    },
     currency: file.prices.currency,
     prices: prices(file),
     limits: {
@@ -62,7 +70,7 @@ const credentials = (file: MeshFile): Document['credentials'] =>
     };
   });
 
-const resources = (file: MeshFile): Document['resources'] =>
+const models = (file: MeshFile): Document['resources'] =>
   entries(file.models).map(([id, { tags }]) => ({
     type: 'model',
     id,
@@ -71,18 +79,57 @@ const resources = (file: MeshFile): Document['resources'] =>
     attributes: tags,
   }));
 
-const connections = (file: MeshFile, env: Environment): Document['connections'] =>
+type Server = Pick<MeshFile['providers'][string], 'apiKey' | 'headers' | 'timeouts' | 'responseSize'>;
+
+const connection = (server: Server, url: string, env: Environment) => ({
+  url: resolveReferences(url, env).replace(/\/+$/, ''),
+  credential: server.apiKey ?? null,
+  headers: Object.fromEntries(Object.entries(server.headers).map(([name, value]) => [name.toLowerCase(), value])),
+  connectTimeoutMs: server.timeouts.connect,
+  firstByteTimeoutMs: server.timeouts.firstByte,
+  idleTimeoutMs: server.timeouts.idle,
+  maxResponseBytes: server.responseSize,
+});
+
+const providers = (file: MeshFile, env: Environment): Document['connections'] =>
   entries(file.providers).map(([id, provider]) => ({
     id,
     protocol: 'openai',
-    url: resolveReferences(provider.url, env).replace(/\/+$/, ''),
-    credential: provider.apiKey ?? null,
-    headers: Object.fromEntries(Object.entries(provider.headers).map(([name, value]) => [name.toLowerCase(), value])),
     interfaces: provider.interfaces.toSorted(order),
-    connectTimeoutMs: provider.timeouts.connect,
-    firstByteTimeoutMs: provider.timeouts.firstByte,
-    idleTimeoutMs: provider.timeouts.idle,
-    maxResponseBytes: provider.responseSize,
+    ...connection(provider, provider.url, env),
+  }));
+
+const kindOf = ({ url, log }: MeshFile['agents'][string]) => (url ? 'http' : log ? 'log' : 'caller');
+
+const agents = (file: MeshFile): Document['agents'] =>
+  entries(file.agents).map(([name, agent]) => ({
+    name,
+    tenant: file.units[agent.unit]!.tenant,
+    unit: agent.unit,
+    owner: agent.owner,
+    kind: kindOf(agent),
+    partitions: agent.partitions,
+  }));
+
+const callableAgents = (file: MeshFile) => entries(file.agents).filter(([, agent]) => kindOf(agent) !== 'caller');
+// No provider's name has a colon.
+const connectionOf = (agent: string) => `agent:${agent}`;
+
+const callable = (file: MeshFile): Document['resources'] =>
+  callableAgents(file).map(([id, { unit, owner, tags }]) => ({
+    type: 'agent',
+    id,
+    actions: ['agent.send'],
+    targets: [{ id: `a2a/${id}`, connection: connectionOf(id), name: id, weight: 1, tier: 0 }],
+    attributes: { ...tags, tenant: file.units[unit]!.tenant, unit, person: owner },
+  }));
+
+const agentConnections = (file: MeshFile, env: Environment): Document['connections'] =>
+  callableAgents(file).map(([name, agent]) => ({
+    id: connectionOf(name),
+    protocol: agent.url ? 'a2a' : 'a2a-log',
+    interfaces: [],
+    ...connection(agent, agent.url ?? '', env),
   }));
 
 const meters = { input: 'input_tokens', output: 'output_tokens', cachedInput: 'cached_input_tokens' } as const;

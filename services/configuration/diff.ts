@@ -20,28 +20,44 @@ const each = <T>(record: Record<string, T>, field: (value: T) => Field) =>
 
 const plural = (type: string) => `${type}s`;
 
+const server = (one: Document['connections'][number]): Fields => ({
+  url: shown(one.url),
+  apiKey: shown(one.credential),
+  'timeouts.connect': duration(one.connectTimeoutMs),
+  'timeouts.firstByte': duration(one.firstByteTimeoutMs),
+  'timeouts.idle': duration(one.idleTimeoutMs),
+  responseSize: shown(printSize(one.maxResponseBytes)),
+  ...prefixed('headers', each(one.headers, hidden)),
+});
+
+/** An agent that can be called: what it is, and how it is reached. */
+const agent = (document: Document, { type, id, attributes, targets }: Document['resources'][number]) => {
+  const connection = document.connections.find((one) => one.id === targets[0]?.connection);
+  const fields: Fields = {
+    log: shown(connection?.protocol === 'a2a-log'),
+    partitions: shown(document.agents.find(({ name }) => name === id)?.partitions ?? 0),
+    ...prefixed('tags', each(attributes, shown)),
+    ...(connection?.url ? server(connection) : {}),
+  };
+  return [`${plural(type)}.${id}`, fields] as [string, Fields];
+};
+
 const things = (document: Document): [thing: string, fields: Fields][] => [
-  ...document.connections.map((one): [string, Fields] => [
-    `providers.${one.id}`,
-    {
-      url: shown(one.url),
-      apiKey: shown(one.credential),
-      interfaces: shown(one.interfaces),
-      'timeouts.connect': duration(one.connectTimeoutMs),
-      'timeouts.firstByte': duration(one.firstByteTimeoutMs),
-      'timeouts.idle': duration(one.idleTimeoutMs),
-      responseSize: shown(printSize(one.maxResponseBytes)),
-      ...prefixed('headers', each(one.headers, hidden)),
-    },
-  ]),
-  ...document.resources.map((one): [string, Fields] => [
-    `${plural(one.type)}.${one.id}`,
-    {
-      actions: shown(one.actions),
-      targets: shown(one.targets.map((t) => `${t.id} (tier ${t.tier}, weight ${t.weight})`)),
-      ...prefixed('tags', each(one.attributes, shown)),
-    },
-  ]),
+  ...document.connections
+    .filter(({ protocol }) => protocol === 'openai')
+    .map((one): [string, Fields] => [`providers.${one.id}`, { interfaces: shown(one.interfaces), ...server(one) }]),
+  ...document.resources.map((one): [string, Fields] =>
+    one.type === 'agent'
+      ? agent(document, one)
+      : [
+          `${plural(one.type)}.${one.id}`,
+          {
+            actions: shown(one.actions),
+            targets: shown(one.targets.map((t) => `${t.id} (tier ${t.tier}, weight ${t.weight})`)),
+            ...prefixed('tags', each(one.attributes, shown)),
+          },
+        ],
+  ),
   ...document.prices.map((one): [string, Fields] => [
     `prices.${one.of}`,
     each(one.nanosPer, (nanos) => shown(`${nanos / 1000} per million`)),
@@ -59,7 +75,12 @@ const things = (document: Document): [thing: string, fields: Fields][] => [
 ];
 
 /** What is always there. */
-const settings = ({ currency, limits, routing }: Document): Fields => ({
+const settings = ({ currency, limits, routing, a2a }: Document): Fields => ({
+  'a2a.root': shown(a2a.rootAgent),
+  'a2a.publicUrl': shown(a2a.publicUrl),
+  'a2a.deadline': duration(a2a.turnDeadlineMs),
+  'a2a.maxDepth': shown(a2a.maxDepth),
+  'a2a.pushTo': shown(a2a.pushTo),
   'prices.currency': shown(currency),
   'limits.requestsInFlight': shown(limits.requestsInFlight),
   'limits.requestsInFlightPerKey': shown(limits.requestsInFlightPerCredential),

@@ -19,14 +19,29 @@ export const resolveReferences = (text: string, env: Environment): string =>
     return value;
   });
 
+interface Server {
+  path: string[];
+  url: string;
+  apiKey?: string | undefined;
+  headers: Record<string, string>;
+}
+
+/** What the mesh calls: providers, and agents that have a URL. */
+const servers = (file: MeshFile): Server[] =>
+  (['providers', 'agents'] as const).flatMap((section) =>
+    Object.entries(file[section]).flatMap(([name, { url, apiKey, headers }]) =>
+      url === undefined ? [] : [{ path: [section, name], url, apiKey, headers }],
+    ),
+  );
+
 /** References to variables that are not set, or are empty. */
 export const missingVariables = (file: MeshFile, env: Environment): MissingVariable[] =>
-  Object.entries(file.providers).flatMap(([name, { url, apiKey = '', headers }]) => {
+  servers(file).flatMap(({ path, url, apiKey = '', headers }) => {
     const missing = (field: string[], text: string): MissingVariable[] =>
       [...text.matchAll(reference)]
         .filter(([, variable]) => !env[variable!])
         .map(([, variable]) => ({
-          path: ['providers', name, ...field],
+          path: [...path, ...field],
           message: `the environment variable ${variable} is not set`,
           secret: field[0] !== 'url',
         }));
@@ -48,8 +63,8 @@ const fault = (text: string): string | undefined => {
 
 /** URLs that are none once resolved. Those with a variable that is not set are left to `missingVariables`. */
 export const urlFindings = (file: MeshFile, env: Environment): Finding[] =>
-  Object.entries(file.providers).flatMap(([name, { url }]) => {
+  servers(file).flatMap(({ path, url }) => {
     if ([...url.matchAll(reference)].some(([, variable]) => !env[variable!])) return [];
     const message = fault(resolveReferences(url, env));
-    return message ? [{ path: ['providers', name, 'url'], message }] : [];
+    return message ? [{ path: [...path, 'url'], message }] : [];
   });

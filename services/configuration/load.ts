@@ -17,7 +17,7 @@ export interface ConfigurationFiles {
 }
 
 /** What a record of Kafka takes by default, less its envelope. */
-const maxDocumentBytes = 1_000_000;
+const maxDocumentBytes = 15_000_000;
 
 /** Reads, checks and compiles mesh.yaml and its policies. @throws ConfigurationRefused with every problem. */
 export const loadConfiguration = async ({
@@ -45,7 +45,7 @@ export const loadConfiguration = async ({
 
   const compiled = compile(file, texts, env);
   if (Buffer.byteLength(compiled.document) > maxDocumentBytes) {
-    const tooLarge: Finding = { path: [], message: 'makes, with its policies, more than 1 MB: no record holds that' };
+    const tooLarge: Finding = { path: [], message: 'makes, with its policies, more than 15 MB: no record holds that' };
     throw new ConfigurationRefused([locate(tooLarge)]);
   }
   return compiled;

@@ -3,6 +3,7 @@
  * mesh.schema.json is made from this.
  */
 import { z } from 'zod';
+import { agentName } from '../../topics/index.ts';
 import { durationPattern, parseDuration, parseSize, sizePattern } from './quantities.ts';
 
 const words = (pattern: RegExp, max: number, what: string) =>
@@ -31,23 +32,36 @@ const instant = z
   .transform((text) => new Date(text).toISOString());
 const pricePerMillion = z.number().min(0).max(1_000_000);
 
+const apiKey = environmentReference
+  .optional()
+  .describe(
+    `Reference to the environment variable that holds the key, e.g. \${OPENAI_API_KEY}. Resolved only where the server is called.`,
+  );
+const headers = z
+  .record(
+    words(/^[\w!#$%&'*+.^`|~-]+$/, 128, 'a header name'),
+    words(/^[\t -~]*$/, 4096, 'a header value of printable ASCII'),
+  )
+  .default({})
+  .describe(`Headers sent with every call. Secrets as \${ENV} references, e.g. x-api-key: \${OTHER_KEY}.`);
+const timeouts = z
+  .strictObject({
+    connect: duration.prefault('5s').describe('To establish a connection.'),
+    firstByte: duration.prefault('60s').describe('From the request sent to the first byte of its answer.'),
+    idle: duration.prefault('30s').describe('Between two parts of an answer.'),
+  })
+  .prefault({})
+  .describe('How long a call may take, by stage.');
+const responseSize = size.prefault('16MiB').describe('The largest answer that is accepted.');
+const tags = z.record(name, z.string().max(256)).default({});
+
 const provider = z
   .strictObject({
     url: words(/^[!-~]+$/, 2048, 'a URL, e.g. https://api.openai.com/v1').describe(
       `Base URL, up to and including the version, e.g. https://api.openai.com/v1. \${ENV} references are resolved when the file is applied. No user, password or query: those go into apiKey or headers.`,
     ),
-    apiKey: environmentReference
-      .optional()
-      .describe(
-        `Reference to the environment variable that holds the key, e.g. \${OPENAI_API_KEY}. Resolved only where the provider is called.`,
-      ),
-    headers: z
-      .record(
-        words(/^[\w!#$%&'*+.^`|~-]+$/, 128, 'a header name'),
-        words(/^[\t -~]*$/, 4096, 'a header value of printable ASCII'),
-      )
-      .default({})
-      .describe(`Headers sent with every call. Secrets as \${ENV} references, e.g. x-api-key: \${OTHER_KEY}.`),
+    apiKey,
+    headers,
     interfaces: z
       .array(modelInterface)
       .min(1)
@@ -55,15 +69,8 @@ const provider = z
       .describe(
         'What it serves: chat (/chat/completions), responses (/responses), embeddings (/embeddings). Where it has chat only, the mesh translates responses.',
       ),
-    timeouts: z
-      .strictObject({
-        connect: duration.prefault('5s').describe('To establish a connection.'),
-        firstByte: duration.prefault('60s').describe('From the request sent to the first byte of its answer.'),
-        idle: duration.prefault('30s').describe('Between two parts of an answer.'),
-      })
-      .prefault({})
-      .describe('How long a call may take, by stage.'),
-    responseSize: size.prefault('16MiB').describe('The largest answer that is accepted.'),
+    timeouts,
+    responseSize,
   })
   .describe('A connection to an OpenAI-compatible server.');
 
@@ -97,10 +104,7 @@ const model = z
       .min(1)
       .optional()
       .describe('What it is for; default: what all of its targets have in common.'),
-    tags: z
-      .record(name, z.string().max(256))
-      .default({})
-      .describe('Facts that policies can test, e.g. region: eu, as resource.getTag("region").'),
+    tags: tags.describe('Facts that policies can test, e.g. region: eu, as resource.getTag("region").'),
   })
   .describe('A model that clients ask for by this name.');
 
@@ -113,6 +117,38 @@ const price = z
       .describe('Of a million input tokens that the provider had in its cache; default: as input.'),
   })
   .describe('In the currency, per million tokens.');
+
+const agent = z
+  .strictObject({
+    unit: name.describe('The unit that pays for it.'),
+    owner: person.describe('The person accountable for what it does, where its key names no other.'),
+    url: words(/^[!-~]+$/, 2048, 'a URL, e.g. https://agents.example.com/weather')
+      .optional()
+      .describe(
+        `Of an A2A server: its base URL, below which its card is, or the URL of the card itself. \${ENV} references are resolved when the file is applied.`,
+      ),
+    apiKey,
+    headers,
+    timeouts,
+    responseSize,
+    log: z
+      .boolean()
+      .default(false)
+      .describe('It lives on the log: it reads agents.<name>.inbox and writes agents.<name>.outbox.'),
+    partitions: z
+      .int()
+      .min(1)
+      .max(12)
+      .default(1)
+      .describe('Of its inbox and outbox: how many of its instances can share the work. Cannot be lowered.'),
+    tags: tags.describe('Facts that policies can test, as resource.getTag("…").'),
+  })
+  .refine((a) => !(a.url && a.log), { path: ['log'], message: 'an agent with a url does not live on the log' })
+  .refine((a) => a.url || (!a.apiKey && Object.keys(a.headers).length === 0), {
+    path: ['url'],
+    message: 'apiKey and headers are for calling the agent: give its url',
+  })
+  .describe('A program that calls the mesh. With url or log, others can call it.');
 
 const key = z
   .strictObject({
@@ -137,8 +173,9 @@ export const meshFile = z
         name.refine((provider) => provider !== 'model', 'must not be called model'),
         provider,
       )
+      .default({})
       .describe('Connections to model servers, by name.'),
-    models: z.record(modelName, model).describe('Models that clients can ask for, by name.'),
+    models: z.record(modelName, model).default({}).describe('Models that clients can ask for, by name.'),
     prices: z
       .strictObject({
         currency: words(/^[A-Z]{3}$/, 3, 'an ISO 4217 code, e.g. USD')
@@ -164,15 +201,14 @@ export const meshFile = z
       .describe('Business units: who pays.'),
     people: z.array(person).default([]).describe('Persons who can be accountable, as policies and the log name them.'),
     agents: z
-      .record(
-        name,
-        z.strictObject({
-          unit: name.describe('The unit that pays for it.'),
-          owner: person.describe('The person accountable for what it does, where its key names no other.'),
-        }),
-      )
+      .record(name, agent)
       .default({})
-      .describe('Programs that call the mesh.'),
+      .superRefine((agents, { addIssue }) => {
+        for (const [agent, { log }] of Object.entries(agents))
+          if (log && !agentName.test(agent))
+            addIssue({ code: 'custom', path: [agent], message: 'an agent on the log has no dots in its name' });
+      })
+      .describe('Agents, by name.'),
     keys: z.record(name, key).default({}).describe('API keys, by id.'),
     limits: z
       .strictObject({
@@ -206,6 +242,24 @@ export const meshFile = z
       })
       .prefault({})
       .describe('How targets are chosen and given up.'),
+    a2a: z
+      .strictObject({
+        root: name.optional().describe('The agent whose card is at /.well-known/agent-card.json of the host too.'),
+        publicUrl: words(/^https?:\/\/[!-~]+$/, 2048, 'a URL, e.g. https://mesh.example.com')
+          .transform((url) => url.replace(/\/+$/, ''))
+          .optional()
+          .describe('Where clients reach the mesh, for the cards of its agents; default: where it listens.'),
+        deadline: duration
+          .prefault('7d')
+          .describe('How long an agent may take for a turn, waiting for others included.'),
+        maxDepth: z.int().min(1).max(64).default(8).describe('How many agents in a row may ask one another.'),
+        pushTo: z
+          .array(words(/^[A-Za-z0-9.:[\]-]+$/, 253, 'a host, e.g. localhost'))
+          .default([])
+          .describe('Hosts that push notifications may go to although they are private or loopback.'),
+      })
+      .prefault({})
+      .describe('Agents that can be called (A2A).'),
     policies: z
       .array(z.string().min(1).max(1024))
       .max(100)

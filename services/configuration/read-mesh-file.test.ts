@@ -40,7 +40,6 @@ test.each([
   ['a list', '- a\n', 'mesh.yaml:1:1 must be a mapping, not a list'],
   ['text', 'hello', 'mesh.yaml:1:1 must be a mapping, not a string'],
   ['an empty section', `${provider}models:\n`, 'mesh.yaml:3:1 models: is empty: give it a mapping or remove the line'],
-  ['a missing section', provider, 'mesh.yaml:1:1 models: is required'],
   ['not UTF-8', Buffer.from([0x61, 0xff]), 'mesh.yaml:1:1 is not UTF-8 text'],
   ['over 1 MiB', `#${'x'.repeat(1024 ** 2)}`, 'mesh.yaml:1:1 is larger than 1 MiB'],
   [
@@ -91,7 +90,7 @@ test.each([
   [`tenants: ["\${TENANT}"]`, '6:11 tenants[0]: must be a name of letters, digits, dots, dashes and underscores'],
   [
     '__proto__: {}',
-    '6:1 __proto__: is not a known field; known: providers, models, prices, tenants, units, people, agents, keys, limits, routing, policies',
+    '6:1 __proto__: is not a known field; known: providers, models, prices, tenants, units, people, agents, keys, limits, routing, a2a, policies',
   ],
 ])('%s', (line, problem) => {
   expect(problems(`${provider}${model}${line}\n`)[0]).toBe(`mesh.yaml:${problem}`);

@@ -12,6 +12,7 @@ const references: readonly { at: readonly string[]; names?: 'keys'; to: Section;
   { at: ['units', '*', 'tenant'], to: 'tenants', one: 'tenant' },
   { at: ['agents', '*', 'unit'], to: 'units', one: 'unit' },
   { at: ['agents', '*', 'owner'], to: 'people', one: 'person' },
+  { at: ['a2a', 'root'], to: 'agents', one: 'agent' },
   { at: ['keys', '*', 'agent'], to: 'agents', one: 'agent' },
   { at: ['keys', '*', 'person'], to: 'people', one: 'person' },
 ];
@@ -100,12 +101,14 @@ const repetitions = (file: unknown): Finding[] => [
       () => 'is listed twice',
     ),
   ),
-  ...repeated(
-    select(file, ['providers', '*', 'headers', '*']).map(({ path }) => ({
-      path,
-      same: `${path[1]} ${String(path[3]).toLowerCase()}`,
-    })),
-    () => 'is the same header, in other letters',
+  ...['providers', 'agents'].flatMap((section) =>
+    repeated(
+      select(file, [section, '*', 'headers', '*']).map(({ path }) => ({
+        path,
+        same: `${path[1]} ${String(path[3]).toLowerCase()}`,
+      })),
+      () => 'is the same header, in other letters',
+    ),
   ),
 ];
 

@@ -14,18 +14,20 @@ const strings = (value: unknown, path: Segment[] = []): { path: Segment[]; value
 };
 
 const mayRefer = ([section, , field]: readonly Segment[]) =>
-  section === 'providers' && (field === 'url' || field === 'apiKey' || field === 'headers');
+  (section === 'providers' || section === 'agents') && (field === 'url' || field === 'apiKey' || field === 'headers');
 
 /** Secrets written out, and references where nobody would resolve them. Never repeats the secret. */
 export const secretFindings = (file: unknown): Finding[] =>
   strings(file).flatMap(({ path, value }) => {
-    const isHeader = path[0] === 'providers' && path[2] === 'headers';
+    const isHeader = (path[0] === 'providers' || path[0] === 'agents') && path[2] === 'headers';
     if (secretShape.test(value) && path[2] !== 'apiKey') return [{ path, message: `looks like a secret: ${remedy}` }];
     if (isHeader && secretHeader.test(String(path[3])) && !reference.test(value))
       return [{ path, message: `is a secret by its name: ${remedy}` }];
     if (mayRefer(path) && value.replaceAll(new RegExp(reference, 'g'), '').includes('${'))
       return [{ path, message: `holds a reference that cannot be read; write \${NAME}` }];
     if (!mayRefer(path) && value.includes('${'))
-      return [{ path, message: `cannot hold \${…}: references are for url, apiKey and headers of providers` }];
+      return [
+        { path, message: `cannot hold \${…}: references are for url, apiKey and headers of providers and agents` },
+      ];
     return [];
   });

@@ -1,10 +1,12 @@
 /** Inbound and outbound together over one log, policy and routing played by the test, the official client in front. */
+
 import OpenAI from 'openai';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newId } from '../runtime/event.ts';
 import { createMemoryLog } from '../runtime/memory-log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { signing } from '../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../runtime/tracing.ts';
 import { createWorld, KEY, type World } from './inbound/harness.ts';
 import { defaultOutboundTimes, startOutbound } from './outbound/outbound.ts';
@@ -44,6 +46,10 @@ const client = async (answer: Answer): Promise<OpenAI> => {
       http: undefined as never,
       configuration: () => ({ ...world.configuration.current!, connections }),
       environment: {},
+      dataDir: undefined,
+      grpcHost: '127.0.0.1',
+      grpcPort: 0,
+      signing,
       now: Date.now,
     },
     { ...defaultOutboundTimes, graceMs: 100 },

@@ -1,4 +1,5 @@
 /** A client that sends its whole history with every turn: what of it is in the log, and what reaches the upstream. */
+
 import { hash } from 'node:crypto';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import { follow } from '../runtime/event.ts';
 import type { Log } from '../runtime/log.ts';
 import { createMemoryLog } from '../runtime/memory-log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { signing } from '../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../runtime/tracing.ts';
 import { createWorld, type Edge, KEY, type World } from './inbound/harness.ts';
 import { defaultOutboundTimes, startOutbound } from './outbound/outbound.ts';
@@ -63,6 +65,10 @@ const outboundEdge = async (url: string, wrap = (log: Log) => log, recent = crea
       http: undefined as never,
       configuration: () => ({ ...world.configuration.current!, connections: [connectionTo(url)] }),
       environment: {},
+      dataDir: undefined,
+      grpcHost: '127.0.0.1',
+      grpcPort: 0,
+      signing,
       now: Date.now,
     },
     { ...defaultOutboundTimes, graceMs: 100 },

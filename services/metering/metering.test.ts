@@ -22,7 +22,7 @@ const configured = (prices: { of: string; nanosPer: Record<string, number> }[], 
   });
 
 const attribution = {
-  subject: { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead', credential: 'k1' },
+  subject: { tenant: 'acme', unit: 'support', agent: 'bot', person: 'lead', credential: 'k1', actors: [] },
   action: 'model.chat',
   resource: { type: 'model', id: 'small' },
   target: { id: 'openai/small', connection: 'openai', name: 'small' },

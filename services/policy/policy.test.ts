@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DenialReason, Request } from '../../schemas/generated.ts';
-import type { Configuration } from '../runtime/configuration.ts';
+import { type Configuration, noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
 import { policyProcessor } from './index.ts';
 
@@ -19,6 +19,7 @@ const document = (policies: readonly string[]): Omit<Configuration, 'version'> =
   credentials: [],
   resources: [model('small'), model('large'), model('vectors', ['model.embed'])],
   connections: [],
+  ...noAgents,
   currency: 'USD',
   prices: [],
   limits: {
@@ -38,7 +39,14 @@ const configured = (policies: readonly string[], version = 'v1') =>
 const request = (changes: Partial<Request> = {}): Request => ({
   id: 'request',
   contextId: 'context',
-  subject: { tenant: 'example', unit: 'support', agent: 'helpdesk', person: 'owner@example.com', credential: 'key' },
+  subject: {
+    tenant: 'example',
+    unit: 'support',
+    agent: 'helpdesk',
+    person: 'owner@example.com',
+    credential: 'key',
+    actors: [],
+  },
   action: 'model.chat',
   resource: { type: 'model', id: 'small' },
   protocol: 'openai.chat',
@@ -49,6 +57,8 @@ const request = (changes: Partial<Request> = {}): Request => ({
   headers: {},
   message: Buffer.from('{}'),
   spans: [],
+  taskId: '',
+  parentTaskId: '',
   ...changes,
 });
 
@@ -164,4 +174,59 @@ test('a configuration that cannot be read is refused with the reason, so that th
   );
   const garbage = happened('MeshConfigured', { version: 'v3', previousVersion: null, document: '{"resources":7}' });
   expect(() => evolve(state, garbage)).toThrow();
+});
+
+const agentRequest = (asks: Partial<Request['subject']>, asked: string): Partial<Request> => ({
+  subject: { ...request().subject, ...asks },
+  action: 'agent.send',
+  resource: { type: 'agent', id: asked },
+  protocol: 'a2a',
+});
+const agent = { type: 'agent', actions: ['agent.send'], targets: [] };
+const attributes = { tenant: 'example', unit: 'support', person: 'owner@example.com' };
+const withAgents = (policy: string, maxDepth = 8) => {
+  const resources = ['planner', 'writer', 'helpdesk'].map((id) => ({ ...agent, id, attributes }));
+  const a2a = { ...noAgents.a2a, maxDepth };
+  return happened('MeshConfigured', {
+    version: 'v1',
+    previousVersion: null,
+    document: JSON.stringify({ ...document([policy]), resources, a2a }),
+  });
+};
+const PERMIT = '@id("all") permit(principal, action == Action::"agent.send", resource in Unit::"example/support");';
+
+test('an agent may be asked, by a policy on agents', () => {
+  const { statements } = given(policyProcessor, [withAgents(PERMIT)]).when(
+    received(agentRequest({ actors: ['front'] }, 'planner')),
+  );
+  expect(statements).toMatchObject([{ type: 'RequestPermitted', data: { decision: { policies: ['all'] } } }]);
+});
+
+test('a policy can test through whom a message comes', () => {
+  const never = `${PERMIT} forbid(principal, action, resource) when { context.through.contains(Agent::"example/front") };`;
+  given(policyProcessor, [withAgents(never)])
+    .when(received(agentRequest({ actors: ['front'] }, 'planner')))
+    .then(
+      denied(agentRequest({ actors: ['front'] }, 'planner'), 'POLICY', 'forbidden by policies/0.cedar#2', {
+        policies: ['policies/0.cedar#2'],
+      }),
+    );
+});
+
+test('agents that ask one another in a circle are stopped, with the path', () => {
+  const asked = agentRequest({ agent: 'writer', actors: ['front', 'planner'] }, 'planner');
+  given(policyProcessor, [withAgents(PERMIT)])
+    .when(received(asked))
+    .then(denied(asked, 'AGENT_CYCLE', 'agents ask one another in a circle: front → planner → writer → planner'));
+  const itself = agentRequest({ agent: 'planner' }, 'planner');
+  given(policyProcessor, [withAgents(PERMIT)])
+    .when(received(itself))
+    .then(denied(itself, 'AGENT_CYCLE', 'agents ask one another in a circle: planner → planner'));
+});
+
+test('a chain of agents has an end, for calls of models too', () => {
+  const asked = agentRequest({ agent: 'writer', actors: ['a', 'b', 'c'] }, 'planner');
+  given(policyProcessor, [withAgents(PERMIT, 2)])
+    .when(received(asked))
+    .then(denied(asked, 'TOO_DEEP', 'more than 2 agents ask one another: a → b → c → writer'));
 });

@@ -12,6 +12,7 @@ interface Configured {
   resources: ReadonlyMap<string, ResourceConfiguration>;
   policies: Configuration['policies'];
   authorizer: Authorizer;
+  maxDepth: number;
 }
 
 /** The configuration that rulings are made under; undefined until there is one. */
@@ -22,14 +23,20 @@ export const initialState = (): PolicyState => undefined;
 /** @throws when a configuration cannot be read: the one before stays in force. */
 export const evolve = (state: PolicyState, event: Folded): PolicyState => {
   if (event.type !== 'MeshConfigured') return state;
-  const { version, resources, policies } = parseConfiguration(event.data);
+  const { version, resources, policies, a2a } = parseConfiguration(event.data);
   // Most versions leave the policies as they were, and parsing them takes longer than all else.
   const authorizer = state && isDeepStrictEqual(policies, state.policies) ? state.authorizer : parsePolicies(policies);
   if (Array.isArray(authorizer)) {
     const problems = authorizer.map(({ id, line, column, message }) => `${id}:${line}:${column} ${message}`);
     throw new Error(`the policies of configuration ${version} cannot be read: ${problems.join('; ')}`);
   }
-  return { version, resources: new Map(resources.map((one) => [`${one.type}/${one.id}`, one])), policies, authorizer };
+  return {
+    version,
+    resources: new Map(resources.map((one) => [`${one.type}/${one.id}`, one])),
+    policies,
+    authorizer,
+    maxDepth: a2a.maxDepth,
+  };
 };
 
 export const decide = (
@@ -66,16 +73,29 @@ const rule = (request: Request, state: PolicyState): Ruling => {
   if (!known.actions.includes(action))
     return deny('ACTION_UNSUPPORTED', `${resource.type} ${resource.id} does not support ${action}`);
 
-  const { tenant, unit, agent, person } = subject;
+  const chain = ruleChain(request, state.maxDepth);
+  if (chain) return chain;
+
+  const { tenant, unit, agent, person, actors } = subject;
   const { allowed, policies, errors } = state.authorizer.authorize({
     subject: { tenant, unit, agent, person },
     action,
     resource: { type: resource.type, id: resource.id, attributes: known.attributes },
-    context: { protocol, streaming },
+    context: { protocol, streaming, through: actors },
   });
   if (allowed) return { policies, reason: `permitted by ${policies.join(', ')}` };
   if (errors.length > 0) return deny('POLICY', `policies could not be evaluated: ${errors.join('; ')}`);
   if (policies.length > 0) return deny('POLICY', `forbidden by ${policies.join(', ')}`, policies);
   const who = `agent ${agent} of ${tenant}/${unit}, for ${person}`;
   return deny('POLICY', `no policy permits ${action} on ${resource.type} ${resource.id} to ${who}`);
+};
+
+/** Agents that ask one another must come to an end: no agent is asked again on its own behalf, and no chain is endless. */
+const ruleChain = ({ subject, resource }: Request, maxDepth: number): Ruling | undefined => {
+  const chain = [...subject.actors, subject.agent];
+  if (resource.type === 'agent' && chain.includes(resource.id))
+    return deny('AGENT_CYCLE', `agents ask one another in a circle: ${[...chain, resource.id].join(' → ')}`);
+  if (subject.actors.length > maxDepth)
+    return deny('TOO_DEEP', `more than ${maxDepth} agents ask one another: ${chain.join(' → ')}`);
+  return undefined;
 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EventData } from '../../topics/index.ts';
-import type { Configuration } from '../runtime/configuration.ts';
+import { type Configuration, noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
 import type { Processor } from '../runtime/processor.ts';
 import { decide, evolve, initialState, type RoutingInput, type RoutingOutput, type RoutingState } from './routing.ts';
@@ -22,6 +22,7 @@ const configured = (targets: ReturnType<typeof target>[]) => {
     credentials: [],
     resources: [{ type: 'model', id: 'm', actions: ['act'], targets, attributes: {} }],
     connections: [],
+    ...noAgents,
     currency: 'USD',
     prices: [],
     limits: { requestsInFlight: 1, requestsInFlightPerCredential: 1, bodyBytes: 1, deadlineMs: 1, maxDeadlineMs: 1 },
@@ -38,7 +39,7 @@ const configured = (targets: ReturnType<typeof target>[]) => {
 const request = {
   id: 'r',
   contextId: 'c',
-  subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p@example.com', credential: 'k' },
+  subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p@example.com', credential: 'k', actors: [] },
   action: 'act',
   resource: { type: 'model', id: 'm' },
   protocol: 'any',
@@ -49,6 +50,8 @@ const request = {
   headers: {},
   message: Buffer.from('x'),
   spans: [],
+  taskId: '',
+  parentTaskId: '',
 };
 const decision = { configurationVersion: 'v1', policies: ['p'], reason: 'because' };
 

@@ -38,7 +38,7 @@ const request = (changes: Partial<AccessRequest> = {}): AccessRequest => ({
   subject,
   action: 'model.chat',
   resource: { type: 'model', id: 'small', attributes: {} },
-  context: { protocol: 'openai.chat', streaming: false },
+  context: { protocol: 'openai.chat', streaming: false, through: [] },
   ...changes,
 });
 const permitAll = '@id("all") permit(principal, action, resource);';
@@ -81,7 +81,7 @@ test('a forbid wins, and what determined is named: by @id, or by file and place'
     'forbid(principal, action, resource == Model::"m11") unless { context.streaming };',
   );
   const m11 = { type: 'model', id: 'm11', attributes: {} };
-  const streaming = { protocol: 'openai.chat', streaming: true };
+  const streaming = { protocol: 'openai.chat', streaming: true, through: [] };
   expect(authorize(request()).policies).toEqual(['all']);
   expect(authorize(request({ resource: m11, context: streaming })).policies).toEqual(['0.cedar#12', 'all']);
   expect(authorize(request({ resource: m11 }))).toEqual({ allowed: false, policies: ['2.cedar#1'], errors: [] });
@@ -175,8 +175,8 @@ test('the same request is answered from memory, and any other is not', () => {
     request({ resource: { type: 'model', id: 'x', attributes: {} } }),
     request({ resource: { type: 'x', id: 'small', attributes: {} } }),
     request({ resource: { type: 'model', id: 'small', attributes: { a: 'b' } } }),
-    request({ context: { protocol: 'x', streaming: false } }),
-    request({ context: { protocol: 'openai.chat', streaming: true } }),
+    request({ context: { protocol: 'x', streaming: false, through: [] } }),
+    request({ context: { protocol: 'openai.chat', streaming: true, through: [] } }),
     request({ subject: { ...subject, tenant: 'acme","unit":"', unit: 'support' } }),
   ];
   for (const one of requests) memory.authorize(one);

@@ -13,7 +13,7 @@ export interface AccessRequest {
   action: string;
   resource: { type: string; id: string; attributes: Readonly<Record<string, string>> };
   /** As declared in mesh.cedarschema. */
-  context: { protocol: string; streaming: boolean };
+  context: { protocol: string; streaming: boolean; through: readonly string[] };
 }
 
 export interface Access {
@@ -68,7 +68,13 @@ const prepare = (policies: Record<string, string>): Authorizer['authorize'] => {
     if (request.subject.tenant.includes('/')) return refused(['a tenant cannot have a slash in its name']);
     const answer = cedar.statefulIsAuthorized({
       ...entities(request),
-      context: { ...request.context },
+      context: {
+        protocol: request.context.protocol,
+        streaming: request.context.streaming,
+        through: request.context.through.map((agent) => ({
+          __entity: { type: 'Agent', id: `${request.subject.tenant}/${agent}` },
+        })),
+      },
       preparsedPolicySetId: 'policies',
       preparsedSchemaName: 'schema',
       validateRequest: true,
@@ -89,22 +95,47 @@ const entities = ({ subject, action, resource }: AccessRequest) => {
   const unitUid = { type: 'Unit', id: `${tenant}/${unit}` };
   const personUid = { type: 'Person', id: `${tenant}/${person}` };
   const tenantUid = { type: 'Tenant', id: tenant };
-  const resourceUid = { type: resource.type.charAt(0).toUpperCase() + resource.type.slice(1), id: resource.id };
+  const known = new Set([principal, unitUid, personUid, tenantUid].map((uid) => JSON.stringify(uid)));
   const attributes = {
     tenant: { __entity: tenantUid },
     unit: { __entity: unitUid },
     person: { __entity: personUid },
   };
+  const asked = resourceEntities(resource);
   return {
     principal,
     action: { type: 'Action', id: action },
-    resource: resourceUid,
+    resource: asked.uid,
     entities: [
       entity(principal, [unitUid], { attrs: attributes }),
       entity(unitUid, [tenantUid]),
       entity(personUid, [tenantUid]),
       entity(tenantUid, []),
-      entity(resourceUid, [], { tags: { ...resource.attributes } }),
+      // What is asked for may lie in the tenant, and in the unit, of who asks.
+      ...asked.entities.filter(({ uid }) => !known.has(JSON.stringify(uid))),
+    ],
+  };
+};
+
+/** A resource's entity, and those that it refers to. An agent that is asked is an Agent as the one that asks. */
+const resourceEntities = ({ type, id, attributes }: AccessRequest['resource']) => {
+  if (type !== 'agent') {
+    const uid = { type: type.charAt(0).toUpperCase() + type.slice(1), id };
+    return { uid, entities: [entity(uid, [], { tags: { ...attributes } })] };
+  }
+  const { tenant = '', unit = '', person = '', ...tags } = attributes;
+  const uid = { type: 'Agent', id: `${tenant}/${id}` };
+  const unitUid = { type: 'Unit', id: `${tenant}/${unit}` };
+  const personUid = { type: 'Person', id: `${tenant}/${person}` };
+  const tenantUid = { type: 'Tenant', id: tenant };
+  const attrs = { tenant: { __entity: tenantUid }, unit: { __entity: unitUid }, person: { __entity: personUid } };
+  return {
+    uid,
+    entities: [
+      entity(uid, [unitUid], { attrs, tags }),
+      entity(unitUid, [tenantUid]),
+      entity(personUid, [tenantUid]),
+      entity(tenantUid, []),
     ],
   };
 };

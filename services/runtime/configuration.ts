@@ -40,7 +40,7 @@ const resource = z.object({
 
 const connection = z.object({
   id: z.string(),
-  /** Which outbound edge speaks to it, and how: e.g. openai. */
+  /** Which outbound edge speaks to it, and how: openai, a2a, a2a-log. */
   protocol: z.string(),
   url: z.string(),
   /** `${ENV}` references, resolved by the outbound edge only. */
@@ -54,6 +54,31 @@ const connection = z.object({
   maxResponseBytes: z.number(),
 });
 
+const agent = z.object({
+  name: z.string(),
+  tenant: z.string(),
+  unit: z.string(),
+  /** The person accountable for what it does by itself. */
+  owner: z.string(),
+  /** caller: it only calls. http: an A2A server. log: it lives on the log, on topics of its own. */
+  kind: z.enum(['caller', 'http', 'log']),
+  /** Of its inbox and its outbox. */
+  partitions: z.number(),
+});
+
+const a2a = z.object({
+  /** The agent whose card is at the root of the host too; null: none. */
+  rootAgent: z.string().nullable(),
+  /** Where clients reach the mesh; null: where it listens. */
+  publicUrl: z.string().nullable(),
+  /** How long a turn of an agent may take. */
+  turnDeadlineMs: z.number(),
+  /** Agents in a row that ask one another. */
+  maxDepth: z.number(),
+  /** Hosts that push notifications may go to although they are private. */
+  pushTo: z.array(z.string()),
+});
+
 const price = z.object({
   /** Target id, or resource as type/id; a target's price goes first. */
   of: z.string(),
@@ -61,10 +86,18 @@ const price = z.object({
   nanosPer: z.record(z.string(), z.number()),
 });
 
+/** A mesh without agents that can be called, and what versions of before there were any say of them. */
+export const noAgents: { agents: z.infer<typeof agent>[]; a2a: z.infer<typeof a2a> } = {
+  agents: [],
+  a2a: { rootAgent: null, publicUrl: null, turnDeadlineMs: 604_800_000, maxDepth: 8, pushTo: [] },
+};
+
 const configuration = z.object({
   credentials: z.array(credential),
   resources: z.array(resource),
   connections: z.array(connection),
+  agents: z.array(agent).default(noAgents.agents),
+  a2a: a2a.default(noAgents.a2a),
   currency: z.string(),
   prices: z.array(price),
   limits: z.object({
@@ -92,6 +125,7 @@ export type Configuration = z.infer<typeof configuration> & { version: string };
 export type Connection = z.infer<typeof connection>;
 export type ResourceConfiguration = z.infer<typeof resource>;
 export type TargetConfiguration = z.infer<typeof target>;
+export type AgentConfiguration = z.infer<typeof agent>;
 export type Credential = z.infer<typeof credential>;
 
 /** Reads `MeshConfigured`. @throws ZodError when the document is not a configuration. */

@@ -28,6 +28,8 @@ const variables = z
       .default(''),
     PARLEY_HOST: z.string().default('127.0.0.1'),
     PARLEY_PORT: port.default(4000),
+    PARLEY_GRPC_PORT: port.default(4001),
+    PARLEY_DATA_DIR: z.string().optional(),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   })
   .refine((v) => !v.KAFKA_SASL_MECHANISM || (v.KAFKA_SASL_USERNAME && v.KAFKA_SASL_PASSWORD), {
@@ -46,6 +48,9 @@ export interface Environment {
   topicPrefix: string;
   host: string;
   port: number;
+  grpcPort: number;
+  /** Where views of the log may be kept; undefined: in memory. */
+  dataDir: string | undefined;
   logLevel: string;
 }
 
@@ -93,6 +98,8 @@ export const readEnvironment = (env: NodeJS.ProcessEnv): Environment => {
     topicPrefix: v.PARLEY_TOPIC_PREFIX,
     host: v.PARLEY_HOST,
     port: v.PARLEY_PORT,
+    grpcPort: v.PARLEY_GRPC_PORT,
+    dataDir: v.PARLEY_DATA_DIR,
     logLevel: v.LOG_LEVEL,
   };
 };

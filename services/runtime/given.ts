@@ -1,6 +1,6 @@
 /** Test support: what a processor does, as a sentence of events. `given(policy, [configured]).when(received).then([permitted])` */
 import { deepStrictEqual } from 'node:assert';
-import { type EventData, type EventType, topicOf } from '../../topics/index.ts';
+import { type EventData, type EventType, topicOfEvent } from '../../topics/index.ts';
 import type { AnyRecorded, Recorded } from './log.ts';
 import type { Folded, Processor, Statement } from './processor.ts';
 
@@ -23,7 +23,7 @@ export const happened = <T extends EventType>(
     causationId: '',
     traceparent: '',
     data,
-    topic: topicOf[type],
+    topic: topicOfEvent(type, data),
     partition: 0,
     offset,
     value: Buffer.alloc(0),

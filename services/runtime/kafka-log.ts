@@ -1,13 +1,23 @@
 /** The log port on Kafka, by kafkajs. */
 import type { Logger } from 'pino';
-import { type EventType, type TopicName, topicOf, topics } from '../../topics/index.ts';
+import {
+  agentOf,
+  type EventType,
+  fileOf,
+  meshTopics,
+  orderingKey,
+  type TopicName,
+  topicOfEvent,
+  topics,
+} from '../../topics/index.ts';
 import { createCodec, type SchemaIds } from './codec.ts';
 import { RuntimeError } from './errors.ts';
 import { createKafka, type KafkaOptions } from './kafka/connection.ts';
 import { startConsume } from './kafka/consume.ts';
-import { createFetcher } from './kafka/fetcher.ts';
+import { createFetcher, type Fetcher } from './kafka/fetcher.ts';
 import { createGroupCommit, type Outgoing } from './kafka/group-commit.ts';
 import { partitionOfKey } from './kafka/murmur2.ts';
+import { createPartitionCounts } from './kafka/partition-counts.ts';
 import { createRecordReader } from './kafka/read-record.ts';
 import type { KafkaLogContext, OpenConsumer } from './kafka/shared.ts';
 import { startTail } from './kafka/tail.ts';
@@ -37,26 +47,30 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   const { topicPrefix: prefix, logger, metrics } = options;
   const codec = await createCodec(options.schemaIds, options.writes);
   const kafka = createKafka(options, logger);
-  const admin = kafka.admin();
-  await admin.connect();
   const offsets = await createTopicOffsets(
     kafka,
-    Object.keys(topics).map((name) => prefix + name),
+    meshTopics.map((name) => prefix + name),
   );
   const commit = await createGroupCommit(kafka);
+  const counts = createPartitionCounts(offsets, prefix);
   const fetcher = createFetcher(kafka, codec, logger);
+  let ofAgents: Fetcher | undefined;
+  const fetcherOf = (topic: TopicName) => {
+    if (agentOf(topic) === undefined) return fetcher;
+    ofAgents ??= createFetcher(kafka, codec, logger, { manyQuiet: true });
+    return ofAgents;
+  };
   const reader = createRecordReader({ kafka, codec, logger, prefix });
-  const context: KafkaLogContext = { kafka, admin, codec, fetcher, reader, offsets, logger, prefix };
+  const context: KafkaLogContext = { kafka, codec, fetcherOf, reader, offsets, logger, prefix };
   const open = new Set<OpenConsumer>();
   /** Who sees what this process appends to a topic. */
   const listeners = new Map<TopicName, OpenConsumer[]>();
 
-  const outgoing = (event: Event, durable: (offset: number) => void): Outgoing => {
-    const topic = topicOf[event.type];
-    const partition = partitionOfKey(event.key, topics[topic].partitions);
+  const outgoing = (event: Event, topic: TopicName, count: number, durable: (offset: number) => void): Outgoing => {
+    const partition = partitionOfKey(orderingKey(topic, event.key), count);
     const value = codec.encode(event.type, event.data);
     const headers = headersOf(event);
-    const most = topics[topic].maxMessageBytes ?? DEFAULT_MAX_BYTES;
+    const most = fileOf(topic).maxMessageBytes ?? DEFAULT_MAX_BYTES;
     // Refused here, it is refused alone: Kafka would refuse the whole batch that it travels in.
     if (value.length + RECORD_OVERHEAD_BYTES > most)
       throw new RuntimeError(
@@ -93,7 +107,13 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
       const durableAt = (i: number) => (offset: number) => {
         offsets[i] = offset;
       };
-      const records = events.map((event, i) => outgoing(event, durableAt(i)));
+      const topicOf = events.map(({ type, data }) => topicOfEvent(type, data));
+      const missing = topicOf.filter((topic) => counts.of(topic) === undefined);
+      const learned = missing.length > 0 ? await counts.learn(missing) : undefined;
+      const records = events.map((event, i) => {
+        const topic = topicOf[i]!;
+        return outgoing(event, topic, counts.of(topic) ?? learned!.get(topic)!, durableAt(i));
+      });
       await commit.append(records, signal);
       return offsets;
     },
@@ -101,15 +121,18 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
       track(await startConsume(context, group, names, consumer, metrics), names),
     tail: async (names, see, tailOptions) => track(await startTail(context, names, see, tailOptions), names),
     read: reader.read,
-    healthy: () => commit.healthy() && fetcher.healthy() && [...open].every((consumer) => consumer.healthy()),
+    healthy: () =>
+      commit.healthy() &&
+      fetcher.healthy() &&
+      (ofAgents?.healthy() ?? true) &&
+      [...open].every((consumer) => consumer.healthy()),
     partitionOf: (key) => partitionOfKey(key, HOT_PARTITIONS),
     close: async () => {
       await Promise.allSettled([...open].map((consumer) => consumer.close()));
-      await fetcher.close();
+      await Promise.all([fetcher.close(), ofAgents?.close()]);
       await commit.close();
       await reader.close();
       await offsets.close();
-      await admin.disconnect();
     },
   };
 };

@@ -7,6 +7,8 @@ import type { AnyRecorded, AssignedPartition, Consumer, Event, Log } from './log
 export interface LogUnderTest {
   /** Another process's log on the same cluster. */
   open(): Promise<Log>;
+  /** Makes the topics of agents, while logs are open. */
+  agents(agents: readonly { name: string; partitions: number }[]): Promise<void>;
 }
 
 const until = async (condition: () => boolean, what: string): Promise<void> => {
@@ -33,6 +35,18 @@ const failedAuthentication = (key: string, id: string): Event<'AuthenticationFai
   ...cancel(key, id),
   type: 'AuthenticationFailed',
   data: { protocol: 'openai.chat', reason: 'unknown', credential: 'none', count: 1 },
+});
+
+const delivered = (agent: string, key: string, id = newId()): Event<'CancelDelivered'> => ({
+  ...cancel(key, id),
+  type: 'CancelDelivered',
+  data: { agent, taskId: `task-of-${key}`, reason: 'CLIENT_GONE' },
+});
+
+const timerCleared = (key: string): Event<'TimerCleared'> => ({
+  ...cancel(key),
+  type: 'TimerCleared',
+  data: { timerId: 'timer', taskId: 't', agent: 'a', purpose: 'DEADLINE' },
 });
 
 const topic = 'mesh.cancellations' as const;
@@ -62,14 +76,16 @@ const nothing = (): Seen => ({ records: [], assigned: [], revoked: [] });
 export const logBehaviour = (name: string, make: () => Promise<LogUnderTest>): void => {
   describe(name, () => {
     const opened: Log[] = [];
-    const cluster = async () => {
+    const clusterWithAgents = async () => {
       const under = await make();
-      return async () => {
+      const open = async () => {
         const log = await under.open();
         opened.push(log);
         return log;
       };
+      return { open, agents: under.agents };
     };
+    const cluster = async () => (await clusterWithAgents()).open;
     afterEach(async () => {
       for (const log of opened.splice(0)) await log.close();
     });
@@ -325,6 +341,66 @@ export const logBehaviour = (name: string, make: () => Promise<LogUnderTest>): v
     test('an append that was taken back before it was sent throws', async () => {
       const log = await (await cluster())();
       await expect(log.append([cancel('a')], AbortSignal.abort(new Error('gone')))).rejects.toThrow();
+    });
+
+    test('each agent has topics of its own, also those made while a log is open', async () => {
+      const { open, agents } = await clusterWithAgents();
+      const log = await open();
+      await log.append([cancel('a')]);
+      await agents([
+        { name: 'one', partitions: 1 },
+        { name: 'Two_b', partitions: 3 },
+      ]);
+      const [seenByOne, seenByTwo] = [nothing(), nothing()];
+      const reader = await open();
+      const handle = async () => {};
+      await reader.consume(
+        'agent.one.readers',
+        ['agents.one.inbox'],
+        consumerOf(seenByOne, handle, ['CancelDelivered']),
+      );
+      await log.consume(
+        'agent.Two_b.readers',
+        ['agents.Two_b.inbox'],
+        consumerOf(seenByTwo, handle, ['CancelDelivered']),
+      );
+      const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+      const stated = keys.flatMap((key) => [delivered('one', key), delivered('Two_b', key), cancel(key)]);
+      const offsets = await log.append(stated);
+      const later = [delivered('Two_b', 'a'), delivered('one', 'a')];
+      await log.append(later);
+      await until(() => seenByOne.records.length + seenByTwo.records.length === 14, 'all that was delivered');
+      for (const [name, seen] of [['one', seenByOne] as const, ['Two_b', seenByTwo] as const]) {
+        const toThem = [...stated, ...later].filter((e) => e.type === 'CancelDelivered' && e.data.agent === name);
+        expect(new Set(seen.records.map((r) => r.id))).toEqual(new Set(toThem.map((e) => e.id)));
+        expect(new Set(seen.records.map((r) => r.topic))).toEqual(new Set([`agents.${name}.inbox`]));
+        const ofA = seen.records.filter((r) => r.key === 'a');
+        expect(ofA.map((r) => r.id)).toEqual(toThem.filter((e) => e.key === 'a').map((e) => e.id));
+        expect(new Set(ofA.map((r) => r.partition)).size).toBe(1);
+      }
+      const first = await reader.read('agents.one.inbox', 0, offsets[0]!);
+      expect(first).toMatchObject({ id: stated[0]!.id, topic: 'agents.one.inbox' });
+      const tailed: AnyRecorded[] = [];
+      const tail = await reader.tail(['agents.Two_b.inbox', topic], (record) => void tailed.push(record), {
+        from: 'beginning',
+      });
+      await tail.caughtUp;
+      expect(tailed.filter((r) => r.topic !== topic)).toHaveLength(7);
+      expect(tailed.filter((r) => r.topic === topic)).toHaveLength(7);
+    });
+
+    test('what is kept of a conversation part by part is where the conversation is', async () => {
+      const log = await (await cluster())();
+      const contexts = ['tenant:c1', 'tenant:c2', 'tenant/c3'];
+      await log.append(contexts.flatMap((c) => [timerCleared(`${c}/t1.deadline`), timerCleared(`${c}/t2`), cancel(c)]));
+      const seen: AnyRecorded[] = [];
+      const tail = await log.tail(['mesh.timers', topic], (record) => void seen.push(record), { from: 'beginning' });
+      await tail.caughtUp;
+      expect(seen).toHaveLength(9);
+      for (const context of contexts) {
+        const parts = seen.filter(({ key }) => key.startsWith(context));
+        expect(parts.map(({ partition }) => partition)).toEqual([0, 1, 2].map(() => log.partitionOf(context)));
+      }
     });
   });
 };

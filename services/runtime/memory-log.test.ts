@@ -3,5 +3,5 @@ import { createMemoryLog, MemoryCluster } from './memory-log.ts';
 
 logBehaviour('the memory log', async () => {
   const cluster = new MemoryCluster();
-  return { open: () => createMemoryLog(cluster) };
+  return { open: () => createMemoryLog(cluster), agents: async () => {} };
 });

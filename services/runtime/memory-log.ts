@@ -2,7 +2,7 @@
  * The log port in memory, for unit tests: Avro included, durability not. Several logs over one cluster are several
  * processes.
  */
-import { type EventType, topicOf, topics } from '../../topics/index.ts';
+import { type EventType, fileOf, orderingKey, topicOf, topicOfEvent } from '../../topics/index.ts';
 import { createCodec, localSchemaIds } from './codec.ts';
 import { RuntimeError } from './errors.ts';
 import type { Event, Log } from './log.ts';
@@ -36,10 +36,10 @@ export const createMemoryLog = async (cluster = new MemoryCluster()): Promise<Me
   const partitionOf = (key: string, count = 12) => hashOf(key) % count;
 
   const store = (event: Event): number => {
-    const topic = topicOf[event.type];
+    const topic = topicOfEvent(event.type, event.data);
     const value = codec.encode(event.type, event.data as never);
     const headers = Object.fromEntries(Object.entries(headersOf(event)).map(([k, v]) => [k, Buffer.from(v)]));
-    const partition = partitionOf(event.key, topics[topic].partitions);
+    const partition = partitionOf(orderingKey(topic, event.key), fileOf(topic).partitions);
     const records = cluster.records(topic, partition);
     const record = { topic, partition, offset: records.length, key: Buffer.from(event.key), value, headers };
     records.push({ ...record, time: Date.now() });

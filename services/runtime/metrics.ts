@@ -70,6 +70,18 @@ export const createMetrics = () => {
       labelNames: ['currency', 'resource', 'unit'],
       registers,
     }),
+    taskTransitions: new Counter({
+      name: 'parley_task_transitions_total',
+      help: 'Statuses that agents gave to tasks, by the state that the task is in with it',
+      labelNames: ['agent', 'state'],
+      registers,
+    }),
+    reportsRefused: new Counter({
+      name: 'parley_reports_refused_total',
+      help: 'What agents said of tasks, or asked for in their course, that was not taken',
+      labelNames: ['agent', 'reason'],
+      registers,
+    }),
     consumerLag: new Gauge({
       name: 'parley_consumer_lag_records',
       help: 'Records of a partition that the group has not been handed',

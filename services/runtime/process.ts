@@ -11,6 +11,7 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { type RegistryOptions, registrySchemaIds } from './registry.ts';
 import type { RunningService, Service, ServiceContext } from './service.ts';
+import { signingOf } from './signing.ts';
 import { startTracing } from './tracing.ts';
 
 export interface ProcessOptions {
@@ -20,6 +21,10 @@ export interface ProcessOptions {
   host: string;
   /** 0: any free one. */
   port: number;
+  /** Where edges listen for gRPC, on the same host; default: any free one. */
+  grpcPort?: number;
+  /** Where services may keep what they can build again from the log; default: in memory. */
+  dataDir?: string | undefined;
   services: readonly Service[];
   /** What this process writes beside what its services do. */
   alsoWrites?: readonly EventType[];
@@ -90,9 +95,13 @@ export const startProcess = async (options: ProcessOptions): Promise<RunningProc
       logger,
       metrics,
       tracing,
+      signing: await signingOf(environment, logger),
       http,
       configuration: () => configuration.current(),
       environment,
+      dataDir: options.dataDir,
+      grpcHost: options.host,
+      grpcPort: options.grpcPort ?? 0,
       now: Date.now,
     };
     const deciders = await startAll(

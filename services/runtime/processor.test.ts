@@ -7,6 +7,7 @@ import { createMemoryLog, MemoryCluster } from './memory-log.ts';
 import { createMetrics } from './metrics.ts';
 import { type Processor, processorService } from './processor.ts';
 import type { RunningService, ServiceContext } from './service.ts';
+import { signing } from './signing-for-tests.ts';
 import { withoutExporter } from './tracing.ts';
 
 /** Answers each CancelRequested with how many it has seen in the conversation, itself included. */
@@ -56,6 +57,10 @@ const contextOf = (log: Log): ServiceContext => ({
   http: undefined as never,
   configuration: () => undefined,
   environment: {},
+  dataDir: undefined,
+  grpcHost: '127.0.0.1',
+  grpcPort: 0,
+  signing,
   now: Date.now,
 });
 
@@ -112,7 +117,12 @@ test('what is recalled of a partition that was lost meanwhile is not folded', as
   const log = await createMemoryLog();
   const said = cancel('c1') as Event;
   await log.append([
-    { ...said, type: 'AttemptBegun', data: { target: { id: 't', connection: 'c', name: 'n' }, attempt: 7 } },
+    {
+      ...said,
+      source: counting.name,
+      type: 'AttemptBegun',
+      data: { target: { id: 't', connection: 'c', name: 'n' }, attempt: 7 },
+    },
   ]);
   const partition = log.partitionOf('c1');
   let consumer!: Consumer;
@@ -162,6 +172,50 @@ test('an append that fails is tried again from the log, in order', async () => {
   cluster.unavailable = false;
   await until(async () => (await attempts(log)).length === 2);
   expect((await attempts(log)).map((a) => a.causationId)).toEqual(events.map((e) => e.id));
+});
+
+/** Numbers what it hears of a conversation, for as long as that lives. */
+const numbering: Processor<Map<string, number>, 'CancelRequested', 'TimerCleared'> = {
+  name: 'task-state',
+  reads: ['CancelRequested'],
+  follows: [],
+  keeps: ['TimerCleared'],
+  writes: ['TimerCleared'],
+  initialState: () => new Map(),
+  decide: ({ key }, numbers) => {
+    const timerId = String((numbers.get(key) ?? 0) + 1);
+    const data = { timerId, taskId: 't', agent: 'a', purpose: 'DEADLINE' } as const;
+    return [{ type: 'TimerCleared', key: `${key}/t`, correlationId: `own-${timerId}`, data }];
+  },
+  evolve: (numbers, event) => {
+    const number = event.type === 'TimerCleared' ? Number(event.data.timerId) : 0;
+    const key = event.key.replace('/t', '');
+    return number > (numbers.get(key) ?? 0) ? numbers.set(key, number) : numbers;
+  },
+  forget: () => new Map(),
+};
+
+test('what a processor keeps it has again, however long ago it said so, and nothing is stated twice', async () => {
+  const cluster = new MemoryCluster();
+  const cleared = async () => (await read(second, 'mesh.timers', 'TimerCleared')) as Event<'TimerCleared'>[];
+  const first = await createMemoryLog(cluster);
+  const second = await createMemoryLog(cluster);
+  const once = await processorService(numbering).start(contextOf(first));
+  await first.append([cancel('c1'), cancel('c2'), cancel('c1')]);
+  await until(async () => (await cleared()).length === 3);
+  await once.stop();
+  const again = await processorService(numbering).start(contextOf(first));
+  await first.append([cancel('c1')]);
+  await until(async () => (await cleared()).length === 4);
+  await first.crash();
+  await again.stop();
+  running.push(await processorService(numbering).start(contextOf(second)));
+  await second.append([cancel('c2'), cancel('c1')]);
+  await until(async () => (await cleared()).length >= 6);
+  const ofKey = async (key: string) => (await cleared()).filter((e) => e.key === key).map((e) => e.data.timerId);
+  expect(await ofKey('c1/t')).toEqual(['1', '2', '3', '4']);
+  expect(await ofKey('c2/t')).toEqual(['1', '2']);
+  expect((await cleared()).map((e) => e.correlationId)).toEqual((await cleared()).map((e) => `own-${e.data.timerId}`));
 });
 
 /** States once that a breaker opened, as far as it knows. */

@@ -5,15 +5,16 @@
 import {
   type EventData,
   type EventType,
+  fileOf,
+  meshTopics,
   type ServiceName,
   type TopicName,
   topicOf,
-  topics,
 } from '../../topics/index.ts';
 import { deadLetter } from './dead-letter.ts';
 import { isLogUnavailable } from './errors.ts';
 import { follow } from './event.ts';
-import type { AnyRecorded, AssignedPartition, Event } from './log.ts';
+import type { AnyRecorded, AssignedPartition, Event, TailOptions } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { RecentIds } from './recent-ids.ts';
 import { hasEnvelope } from './recorded.ts';
@@ -27,6 +28,8 @@ export interface Statement<T extends EventType = EventType> {
   index?: number | string;
   /** The record's key; default the key of the event that it follows from. */
   key?: string;
+  /** The id of the request that it belongs to; default that of the event that it follows from. */
+  correlationId?: string;
 }
 
 /**
@@ -41,6 +44,17 @@ export interface Processor<S, In extends EventType, Out extends EventType> {
   reads: readonly In[];
   /** Seen by every instance from the beginning of its compacted topic, and only folded. */
   follows: readonly EventType[];
+  /**
+   * Of what it writes itself on compacted topics, what it needs back however long ago it said so: folded from the beginning of
+   * their topics, of the partitions that are assigned, before anything is handed over. What it said lately on other topics is
+   * recalled and folded after that, also what is older than a kept event.
+   *
+   * Kept events are appended once all else is durable that follows from the same event: a part of an append may land alone
+   * when a process dies, and what is kept then says that all was said.
+   */
+  keeps?: readonly Out[];
+  /** Types that, recalled, say that the event that they follow from was decided on to the end; default: any. */
+  settledBy?: readonly Out[];
   writes: readonly Out[];
   /** How long it may be behind so that it reads and states many events at once, milliseconds; default: not at all. */
   patienceMs?: number;
@@ -64,7 +78,7 @@ export const processorService = <S, In extends EventType, Out extends EventType>
   processor: Processor<S, In, Out>,
 ): Service => ({
   name: processor.name,
-  reads: topicsOf([...processor.reads, ...processor.follows]),
+  reads: topicsOf([...processor.reads, ...processor.follows, ...(processor.keeps ?? [])]),
   writes: processor.writes,
   group: processor.name,
   start: (context) => startProcessor(processor, context),
@@ -95,31 +109,42 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
   );
   await followed.caughtUp;
 
-  /** What this service said about events that it may be handed again: they are decided, and their outcome is folded. */
+  /**
+   * What this service said: what it keeps, then what it said about events that it may be handed again. Those are decided, and
+   * their outcome is folded.
+   */
   const recall = async (assigned: readonly AssignedPartition[]) => {
-    const outputs = topicsOf(processor.writes).filter(
-      (topic) => topic !== 'mesh.dead-letters' && topics[topic].cleanup === 'delete',
+    const { keeps = [], settledBy, writes } = processor;
+    // Topics that each agent has are left out: what is stated there again is known by its id to the agent.
+    const outputs = topicsOf(writes).filter(
+      (topic) => topic !== 'mesh.dead-letters' && meshTopics.includes(topic) && fileOf(topic).cleanup === 'delete',
     );
-    const since = Math.min(...assigned.map((a) => a.since));
+    const since = Math.min(...assigned.map((a) => a.since)) - RECALL_MARGIN_MS;
     const partitions = assigned.map((a) => a.partition);
     const fresh = new Map(partitions.map((partition) => [partition, decided.get(partition)]));
-    const said = await log.tail(
-      outputs,
-      (record) => {
-        const ids = decided.get(record.partition);
-        // It was lost while this was read; if it came back, that is recalled anew.
-        if (!ids || ids !== fresh.get(record.partition)) return;
-        try {
-          ids.add(record.causationId);
-          state = processor.evolve(state, record);
-        } catch (error) {
-          logger.error({ err: error, topic: record.topic, offset: record.offset }, 'a recalled record was passed over');
-        }
-      },
-      { from: { time: since - RECALL_MARGIN_MS, atLeastLast: 1 }, partitions, types: processor.writes },
-    );
-    await said.caughtUp;
-    await said.close();
+    const see = (record: AnyRecorded) => {
+      // Others may write on the same topic.
+      if (record.source !== processor.name) return;
+      const ids = decided.get(record.partition);
+      // It was lost while this was read; if it came back, that is recalled anew.
+      if (!ids || ids !== fresh.get(record.partition)) return;
+      try {
+        // Of old ones there are more than it remembers.
+        const isRecent = fileOf(record.topic).cleanup === 'delete' || record.time >= since;
+        if (isRecent && (settledBy?.includes(record.type as Out) ?? true)) ids.add(record.causationId);
+        state = processor.evolve(state, record);
+      } catch (error) {
+        logger.error({ err: error, topic: record.topic, offset: record.offset }, 'a recalled record was passed over');
+      }
+    };
+    const read = async (topics: readonly TopicName[], options: Pick<TailOptions, 'from' | 'types'>) => {
+      if (topics.length === 0) return;
+      const said = await log.tail(topics, see, { ...options, partitions });
+      await said.caughtUp;
+      await said.close();
+    };
+    await read(topicsOf(keeps), { from: 'beginning', types: keeps });
+    await read(outputs, { from: { time: since, atLeastLast: 1 }, types: writes });
   };
 
   const decide = (record: AnyRecorded): Event[] => {
@@ -128,8 +153,9 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
       const statements = processor.decide(record as AnyRecorded<In>, state);
       state = processor.evolve(state, record);
       return statements.map((statement, i) => {
-        const { id, correlationId, traceparent } = record;
-        const cause = { id, correlationId, traceparent, key: statement.key ?? record.key };
+        const { id, traceparent } = record;
+        const { key = record.key, correlationId = record.correlationId } = statement;
+        const cause = { id, correlationId, traceparent, key };
         const event = follow(
           processor.name,
           cause,
@@ -155,8 +181,11 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
   /** What can't be encoded, or is larger than its topic takes, never will be appended: the cause is a dead letter then. */
   const append = async (record: AnyRecorded, events: Event[]): Promise<Event[]> => {
     if (events.length === 0) return events;
+    const isKept = ({ type }: Event) => processor.keeps?.includes(type as Out) ?? false;
+    const [first, last] = [events.filter((event) => !isKept(event)), events.filter(isKept)];
     try {
-      await log.append(events);
+      if (first.length > 0) await log.append(first);
+      if (last.length > 0) await log.append(last);
       return events;
     } catch (error) {
       if (isLogUnavailable(error)) throw error;

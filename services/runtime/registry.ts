@@ -30,35 +30,47 @@ export const createRegistry = ({ url, username, password }: RegistryOptions): Sc
 const notFound = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'status' in error && error.status === 404;
 
-const isRegistry = async ({ url, username, password }: RegistryOptions): Promise<boolean> => {
+/** @param path what it is asked for. @returns whether it has that. @throws when it does not answer. */
+const has = async ({ url, username, password }: RegistryOptions, path: string): Promise<boolean> => {
   const basic = Buffer.from(`${username}:${password}`).toString('base64');
   const headers = username === undefined ? {} : { authorization: `Basic ${basic}` };
-  const signal = AbortSignal.timeout(5_000);
-  return (await fetch(`${url.replace(/\/$/, '')}/schemas/types`, { headers, signal })).ok;
+  const response = await fetch(url.replace(/\/$/, '') + path, { headers, signal: AbortSignal.timeout(5_000) });
+  await response.body?.cancel();
+  return response.ok;
 };
 
 /** Ids from a registry. */
 export const registrySchemaIds = (options: RegistryOptions): SchemaIds => {
   const registry = createRegistry(options);
+  /** The newest id that it ever knew. */
+  let newest = -1;
+  // A wrong address answers 404 to everything, and a registry that has just been started does too, until it has read its
+  // journal. Taken for "no such schema" that would make every event a dead letter.
+  const isWhole = () => has(options, newest < 0 ? '/schemas/types' : `/schemas/ids/${newest}`);
   return {
     idOf: async (type, schema) => {
       const subject = subjectOf(options.prefix, type);
       try {
-        return await registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: JSON.stringify(schema) });
+        const asked = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
+        const id = await registry.getRegistryIdBySchema(subject, asked);
+        newest = Math.max(newest, id);
+        return id;
       } catch (error) {
         const message = `the schema of ${subject} is not in the registry ${options.url}: run \`parley topics apply\``;
         throw new RuntimeError('PARLEY_NOT_APPLIED', message, error);
       }
     },
     schemaOf: async (id) => {
-      try {
-        const type = (await registry.getSchema(id)) as avro.Type;
-        return type.schema() as object;
-      } catch (error) {
-        // A wrong address answers 404 to everything; taken for "no such schema" it would make every event a dead letter.
-        if (notFound(error) && (await isRegistry(options))) return undefined;
-        throw error;
-      }
+      // Asked twice: it may have become whole in between.
+      for (let sure = false; ; sure = true)
+        try {
+          const type = (await registry.getSchema(id)) as avro.Type;
+          newest = Math.max(newest, id);
+          return type.schema() as object;
+        } catch (error) {
+          if (!notFound(error) || !(await isWhole())) throw error;
+          if (sure) return undefined;
+        }
     },
   };
 };

@@ -1,16 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Configuration, Credential } from '../../runtime/configuration.ts';
+import type { Admission } from '../../runtime/edge/admission.ts';
+import { type AuthenticationProblem, challengeOf } from '../../runtime/edge/authentication.ts';
 import { answerOf, type ErrorAnswer, edgeProblems, type Problem } from '../openai/errors.ts';
-import type { Admission } from './admission.ts';
-import type { Authentication, AuthenticationProblem } from './authentication.ts';
 import { problemOfKey } from './problems.ts';
 
-/** RFC 6750, section 3: what was wrong is only said of a token that was given. */
-const challengeOf = (problem: AuthenticationProblem): string =>
-  problem === 'missing' ? 'Bearer realm="parley"' : 'Bearer realm="parley", error="invalid_token"';
-
 /** The 401 of a caller that could not be identified. */
-export const answerOfUnauthenticated = ({ problem }: Extract<Authentication, { problem: unknown }>): ErrorAnswer => {
+export const answerOfUnauthenticated = (problem: AuthenticationProblem): ErrorAnswer => {
   const answer = answerOf(problemOfKey(problem));
   return { ...answer, headers: { ...answer.headers, 'www-authenticate': challengeOf(problem) } };
 };

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { CancelReason, Request } from '../../../schemas/generated.ts';
-import type { Credential } from '../../runtime/configuration.ts';
+import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
 import { follow, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { travellingHeaders } from '../openai/headers.ts';
@@ -28,7 +28,7 @@ export const callOf = (
   read: CallHeaders,
   body: { whole: Buffer; cut: Cut; request: ReadRequest },
   { protocol, action }: Interface,
-  credential: Credential,
+  caller: Caller,
   traceparent: string,
   now: number,
 ): Call => ({
@@ -37,7 +37,7 @@ export const callOf = (
   stored: body.cut.stored,
   asked: {
     contextId: read.contextId,
-    subject: { ...credential.subject, credential: credential.id },
+    subject: subjectOf(caller),
     action,
     resource: { type: 'model', id: body.request.model },
     protocol,
@@ -48,6 +48,8 @@ export const callOf = (
     headers: travellingHeaders(headers),
     message: body.cut.message,
     spans: body.cut.spans,
+    taskId: '',
+    parentTaskId: caller.chain.parentTaskId,
   },
 });
 

@@ -1,17 +1,19 @@
 /** An inbound edge on a free port over a log in memory, and a mesh behind it that does what a test says. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import OpenAI from 'openai';
 import pino from 'pino';
 import type { Failure, Request, ResponseCompleted, Target } from '../../../schemas/generated.ts';
 import type { EventData, EventType, TopicName } from '../../../topics/index.ts';
-import { type Configuration, hashOfKey } from '../../runtime/configuration.ts';
+import { type Configuration, hashOfKey, noAgents } from '../../runtime/configuration.ts';
 import { follow } from '../../runtime/event.ts';
 import { createHttpServer, defaultHttpLimits, type HttpLimits } from '../../runtime/http.ts';
 import type { AnyRecorded, Log, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
+import { signing } from '../../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { defaultTimes, type InboundTimes, startInbound } from './inbound.ts';
 
@@ -39,6 +41,7 @@ export const configurationOf = (limits: Partial<Configuration['limits']> = {}): 
     { type: 'model', id: 'org/large', actions: ['model.chat'], targets: [], attributes: {} },
   ],
   connections: [],
+  ...noAgents,
   currency: 'USD',
   prices: [],
   limits: {
@@ -51,6 +54,8 @@ export const configurationOf = (limits: Partial<Configuration['limits']> = {}): 
   },
   routing: { maxAttempts: 3, breaker: { failures: 3, openMs: 1_000 } },
   policies: [],
+  agents: [],
+  a2a: { rootAgent: null, publicUrl: null, turnDeadlineMs: 604_800_000, maxDepth: 8, pushTo: [] },
 });
 
 const target: Target = { id: 'provider/small', connection: 'provider', name: 'small' };
@@ -226,6 +231,10 @@ export const createWorld = async (limits: Partial<Configuration['limits']> = {})
         http,
         configuration: () => configuration.current,
         environment: {},
+        dataDir: undefined,
+        grpcHost: '127.0.0.1',
+        grpcPort: 0,
+        signing,
         now: Date.now,
       };
       const inbound = await startInbound(context, { ...defaultTimes, drainMs: 500, ...times });

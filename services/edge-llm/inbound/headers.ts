@@ -41,12 +41,14 @@ const timeoutOf = (given: string | undefined, limits: Configuration['limits']): 
  * that are handed the same call at the same time state the same request. From the day as well: a key is forgotten after
  * one, and its next use is another request.
  * @param now milliseconds since the epoch.
+ * @param inCourseOf the conversation of the task that the caller works on, where it showed that it does.
  */
 export const readHeaders = (
   headers: IncomingHttpHeaders,
   { subject }: Credential,
   limits: Configuration['limits'],
   now: number,
+  inCourseOf?: string,
 ): { call: CallHeaders; problem?: undefined } | { problem: Problem; call?: Partial<CallHeaders> } => {
   const key = headerOf(headers, 'idempotency-key');
   const isKey = key !== undefined && isIdempotencyKey(key);
@@ -56,7 +58,7 @@ export const readHeaders = (
   // A call of no conversation is one of its own.
   const made = scope === undefined ? fresh : derivedId(scope, 'conversation');
   const given = headerOf(headers, 'x-conversation-id');
-  const contextId = conversationOf(subject.tenant, given, made);
+  const contextId = given === undefined && inCourseOf ? inCourseOf : conversationOf(subject.tenant, given, made);
   if (contextId === undefined) return { problem: inboundProblems.conversationId() };
   const refuse = (problem: Problem) => ({ problem, call: { contextId } });
   if (key !== undefined && !isKey) return refuse(inboundProblems.idempotencyKey());

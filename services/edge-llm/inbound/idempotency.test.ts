@@ -64,6 +64,20 @@ describe('the same key and body', () => {
     expect(JSON.stringify(used?.data)).not.toContain('order-7');
   });
 
+  it('is nothing to another edge’s use of it', async () => {
+    const performed = performing();
+    await post(chat);
+    const [used] = await world.until('mesh.idempotency-keys', 'IdempotencyKeyUsed', 1);
+    const log = await createMemoryLog(world.cluster);
+    const theirs = { ...used!.data, requestId: newId(), fingerprint: 'another' };
+    await log.append([{ ...used!, id: newId(), source: 'edge-a2a', time: Date.now(), data: theirs }]);
+    await log.close();
+    await world.until('mesh.idempotency-keys', 'IdempotencyKeyUsed', 2);
+    const again = await post(chat);
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+    expect(performed).toHaveLength(1);
+  });
+
   it('gets the same stream, event for event', async () => {
     const performed = performing();
     const first = await (await post(stream)).text();

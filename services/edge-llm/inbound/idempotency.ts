@@ -79,6 +79,7 @@ export const followIdempotencyKeys = async (log: Log, logger: Logger, now: () =>
 
   // For one request the first use in the log stands. A use for another request comes after it and replaces it.
   const see = (use: Recorded<'IdempotencyKeyUsed'>) => {
+    if (use.source !== 'edge-llm') return;
     const { scope, requestId } = use.data;
     const known = entries.get(scope);
     if (known?.earlier.includes(requestId)) return;

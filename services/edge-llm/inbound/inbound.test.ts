@@ -1,5 +1,7 @@
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { actorToken } from '../../runtime/edge/actor-token.ts';
+import { signing } from '../../runtime/signing-for-tests.ts';
 import { chatAnswer, chatChunk, createWorld, type Edge, KEY, OTHER_KEY, type World } from './harness.ts';
 
 const chat = { model: 'small', messages: [{ role: 'user' as const, content: 'Hello' }] };
@@ -44,6 +46,7 @@ describe('a call', () => {
         agent: 'agent-first',
         person: 'first@example.com',
         credential: 'first',
+        actors: [],
       },
       action: 'model.chat',
       resource: { type: 'model', id: 'small' },
@@ -249,6 +252,40 @@ describe('conversations', () => {
   it('have ids of a kind', async () => {
     expect(await conversation('x'.repeat(128))).toBe(`acme:${'x'.repeat(128)}`);
     for (const bad of ['x'.repeat(129), 'a b', 'a/b', 'a,b']) expect(await conversation(bad)).toBe('400');
+  });
+});
+
+describe('a call in the course of a task', () => {
+  const actor = {
+    agent: 'agent-first',
+    person: 'lead@example.com',
+    actors: ['front'],
+    contextId: 'c-1',
+    taskId: 't-1',
+  };
+  const given = (changes: Partial<typeof actor> = {}) => {
+    const now = Date.now();
+    return actorToken(signing.signJwt, { ...actor, ...changes }, { now, expiresAt: now + 60_000 });
+  };
+
+  it('is made for the person behind the task, through the agents before, and belongs to its conversation', async () => {
+    world.behave((mesh) => mesh.complete(chatAnswer('yes')));
+    expect((await post(chat, { 'x-parley-actor': await given() })).status).toBe(200);
+    const [received] = await world.events('mesh.requests', 'RequestReceived');
+    const subject = { agent: 'agent-first', person: 'lead@example.com', actors: ['front'] };
+    expect(received).toMatchObject({
+      key: 'c-1',
+      data: { request: { contextId: 'c-1', parentTaskId: 't-1', subject } },
+    });
+  });
+
+  it('cannot be claimed by another agent, nor made up', async () => {
+    for (const token of [await given({ agent: 'agent-other' }), 'made.up.token']) {
+      const refused = await post(chat, { 'x-parley-actor': token });
+      expect(refused.status).toBe(400);
+      expect(await errorOf(refused)).toMatchObject({ code: 'invalid_header', param: 'x-parley-actor' });
+    }
+    expect(await world.events('mesh.requests', 'RequestReceived')).toEqual([]);
   });
 });
 

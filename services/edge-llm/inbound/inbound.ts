@@ -5,20 +5,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { startAsker } from '../../runtime/ask.ts';
-import type { Configuration, Credential } from '../../runtime/configuration.ts';
+import type { Configuration } from '../../runtime/configuration.ts';
+import { ACTOR_HEADER, readActorToken } from '../../runtime/edge/actor-token.ts';
+import { createAdmission } from '../../runtime/edge/admission.ts';
+import { APPEND_MS, withBoundedAppend } from '../../runtime/edge/append.ts';
+import { type Caller, createCallers } from '../../runtime/edge/callers.ts';
+import { createCancellations } from '../../runtime/edge/cancellations.ts';
 import { type HttpProblem, statusOfError } from '../../runtime/http.ts';
 import { answerEarly } from '../../runtime/http-early.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
-import { acceptTraceparent } from '../../runtime/tracing.ts';
 import { answerOf, type ErrorAnswer, edgeProblems } from '../openai/errors.ts';
 import { type Interface, interfaces } from '../openai/protocol.ts';
 import { createRecentMessages } from '../recent-messages.ts';
-import { createAdmission } from './admission.ts';
 import { admit, answerOfUnauthenticated } from './admit.ts';
-import { APPEND_MS, withBoundedAppend } from './append.ts';
-import { authenticate, credentialIndex } from './authentication.ts';
-import { authenticationReports } from './authentication-reports.ts';
-import { createCancellations } from './cancellations.ts';
 import { answerTypes, heard } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { headerOf, readHeaders } from './headers.ts';
@@ -50,6 +49,13 @@ declare module 'fastify' {
   }
 }
 
+interface Identified {
+  caller: Caller;
+  inForce: Configuration;
+  /** Of the task that the caller works on, where it showed that it does. */
+  contextId?: string;
+}
+
 /** Listens for answers and follows the keys, then mounts the routes on the process's server. */
 export const startInbound = async (
   context: ServiceContext,
@@ -66,10 +72,7 @@ export const startInbound = async (
   const listener = createListener({ log, asker, keys, now });
   const cancellations = createCancellations(log, logger, now);
   const admission = createAdmission();
-  const credentialsOf = credentialIndex();
-  const reports = authenticationReports((event) => {
-    log.append([event]).catch((err) => logger.warn({ err }, 'a failed authentication could not be recorded'));
-  }, now);
+  const callers = createCallers('edge-llm', log, logger, now);
   const inFlight = new Set<Exchange>();
   let stopping = false;
   const edge: Edge = {
@@ -96,35 +99,48 @@ export const startInbound = async (
   };
 
   /** Who calls, under which configuration. Where that can't be said the call is refused and undefined returned. */
-  const identify = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    protocol: string,
-  ): { credential: Credential; inForce: Configuration } | undefined => {
+  const identify = (request: FastifyRequest, reply: FastifyReply, protocol: string): Identified | undefined => {
     const inForce = configuration();
     const turnAway = (answer: ErrorAnswer) => refuse(request, reply, protocol, answer);
     if (stopping) turnAway(answerOf(edgeProblems.stopping()));
     else if (!inForce) turnAway(answerOf(inboundProblems.notConfigured()));
     else {
-      const authentication = authenticate(request.headers.authorization, credentialsOf(inForce), now());
-      if ('credential' in authentication) return { credential: authentication.credential, inForce };
-      const { problem, presented } = authentication;
-      reports.report(problem, presented, protocol, acceptTraceparent(headerOf(request.headers, 'traceparent')));
-      logger.debug({ protocol, problem, credential: presented }, 'a caller was turned away');
-      turnAway(answerOfUnauthenticated(authentication));
+      const traceparent = headerOf(request.headers, 'traceparent');
+      const { caller, problem } = callers.identify(request.headers.authorization, inForce, { protocol, traceparent });
+      if (caller) return { caller, inForce };
+      turnAway(answerOfUnauthenticated(problem));
     }
     return undefined;
   };
 
   const begin = (via: Interface) => (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    const caller = identify(request, reply, via.protocol);
-    if (!caller) return;
-    const { credential, inForce } = caller;
-    const { call, problem } = readHeaders(request.headers, credential, inForce.limits, now());
+    const identified = identify(request, reply, via.protocol);
+    if (!identified) return;
+    const token = headerOf(request.headers, ACTOR_HEADER);
+    if (token === undefined) return enter(via, request, reply, identified, done);
+    const { credential } = identified.caller;
+    readActorToken(context.signing.verifyJwt, token, credential.subject.agent).then(
+      ({ person, actors, taskId, contextId }) => {
+        const caller = { credential, chain: { person, actors, parentTaskId: taskId } };
+        enter(via, request, reply, { ...identified, caller, contextId }, done);
+      },
+      () => refuse(request, reply, via.protocol, answerOf(inboundProblems.actor())),
+    );
+  };
+
+  const enter = (
+    via: Interface,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { caller, inForce, contextId }: Identified,
+    done: () => void,
+  ) => {
+    const { credential } = caller;
+    const { call, problem } = readHeaders(request.headers, credential, inForce.limits, now(), contextId);
     const refused = problem ?? admit(request.raw, credential, inForce.limits, admission);
     const serving = beginService(
       edge,
-      { request: request.raw, response: reply.raw, via, credential, limits: inForce.limits, headers: call ?? {} },
+      { request: request.raw, response: reply.raw, via, caller, limits: inForce.limits, headers: call ?? {} },
       () => {
         inFlight.delete(serving.exchange);
         if (!refused) admission.leave(credential.id);
@@ -154,17 +170,17 @@ export const startInbound = async (
   const mountModels = (v1: FastifyInstance) => {
     const protocol = 'openai.models';
     v1.get('/models', async (request, reply) => {
-      const caller = identify(request, reply, protocol);
-      if (!caller) return reply;
+      const identified = identify(request, reply, protocol);
+      if (!identified) return reply;
       metrics.requests.inc({ protocol, status: 200 });
-      return listModels(caller.inForce);
+      return listModels(identified.inForce);
     });
     // A wildcard, because names of models have slashes.
     v1.get<{ Params: { '*': string } }>('/models/*', async (request, reply) => {
-      const caller = identify(request, reply, protocol);
-      if (!caller) return reply;
+      const identified = identify(request, reply, protocol);
+      if (!identified) return reply;
       const id = request.params['*'];
-      const model = findModel(caller.inForce, id);
+      const model = findModel(identified.inForce, id);
       if (model) metrics.requests.inc({ protocol, status: 200 });
       else refuse(request, reply, protocol, answerOf(edgeProblems.modelNotFound(id.slice(0, 256))));
       return model ?? reply;
@@ -210,7 +226,7 @@ export const startInbound = async (
       for (const exchange of inFlight) exchange.stop('STOPPING');
       for (let i = 0; i < 50 && inFlight.size > 0; i++) await sleep(20);
       for (const exchange of inFlight) exchange.response.destroy();
-      reports.close();
+      callers.close();
       await Promise.all([asker.close(), keys.close(), cancellations.close()]);
     },
   };

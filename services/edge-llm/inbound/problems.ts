@@ -1,6 +1,6 @@
+import type { AuthenticationProblem } from '../../runtime/edge/authentication.ts';
 import type { HttpProblem } from '../../runtime/http.ts';
 import { edgeProblems, type Problem } from '../openai/errors.ts';
-import type { AuthenticationProblem } from './authentication.ts';
 
 const ofHeader = (header: string, message: string): Problem => ({
   status: 400,
@@ -22,6 +22,7 @@ const ofServer = (status: number, code: string, message: string): Problem => ({
 export const inboundProblems = {
   conversationId: () => ofHeader('x-conversation-id', 'expected 1 to 128 characters of A-Z a-z 0-9 . _ : -'),
   idempotencyKey: () => ofHeader('idempotency-key', 'expected 1 to 255 printable ASCII characters.'),
+  actor: () => ofHeader('x-parley-actor', 'it is not one that the mesh gave to this agent, or it has expired.'),
   timeout: () => ofHeader('x-request-timeout-ms', 'expected a positive whole number of milliseconds.'),
   // Not 401: the key was not judged. A client that hears 401 gives up; one that hears 503 tries again.
   notConfigured: (): Problem => ({

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Configuration, Credential } from '../../runtime/configuration.ts';
+import type { Configuration } from '../../runtime/configuration.ts';
+import type { Caller } from '../../runtime/edge/callers.ts';
+import type { Cancellations } from '../../runtime/edge/cancellations.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { acceptTraceparent, traceIdOf } from '../../runtime/tracing.ts';
@@ -8,7 +10,6 @@ import type { Interface } from '../openai/protocol.ts';
 import { type ReadRequest, readRequest } from '../openai/read-request.ts';
 import { answer } from './answer.ts';
 import { type Call, callOf, cancelled } from './call.ts';
-import type { Cancellations } from './cancellations.ts';
 import type { AnswerEvent } from './events.ts';
 import { createExchange, type Exchange, type StopReason } from './exchange.ts';
 import { type CallHeaders, headerOf } from './headers.ts';
@@ -35,7 +36,7 @@ export interface Arrived {
   request: IncomingMessage;
   response: ServerResponse;
   via: Interface;
-  credential: Credential;
+  caller: Caller;
   limits: Configuration['limits'];
   headers: Partial<CallHeaders>;
 }
@@ -78,7 +79,7 @@ const usageOf = (event: AnswerEvent | undefined) =>
 export const beginService = (edge: Edge, arrived: Arrived, over: () => void): Serving => {
   const { context, listener, cancellations } = edge;
   const { logger, metrics, tracing, now } = context;
-  const { request, response, via, credential, limits, headers } = arrived;
+  const { request, response, via, caller, limits, headers } = arrived;
   const { protocol } = via;
   const cameAt = now();
   const started = performance.now();
@@ -114,7 +115,7 @@ export const beginService = (edge: Edge, arrived: Arrived, over: () => void): Se
         conversation: headers.contextId,
         request: listening.requestId,
         trace: traceIdOf(traceparent),
-        credential: credential.id,
+        credential: caller.credential.id,
         protocol,
         model,
         streaming,
@@ -198,7 +199,7 @@ export const beginService = (edge: Edge, arrived: Arrived, over: () => void): Se
         headers as CallHeaders,
         { whole: body, cut, request: read },
         via,
-        credential,
+        caller,
         traceparent,
         cameAt,
       );

@@ -13,7 +13,7 @@ const failure = (reason: mesh.FailureReason, more: Partial<mesh.Failure> = {}): 
 });
 const errorOf = ({ body }: { body: Buffer }) => JSON.parse(body.toString()).error;
 const resource = { type: 'model', id: 'fast' };
-const subject = { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c' };
+const subject = { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c', actors: [] };
 const decision = { configurationVersion: '1', policies: [], reason: 'Not on Sundays.' };
 const openaiError = Buffer.from(
   '{"error":{"message":"Bad image","type":"invalid_request_error","param":"messages","code":"x"},"extra":1}',

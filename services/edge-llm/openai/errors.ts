@@ -108,6 +108,8 @@ const denials: Record<mesh.DenialReason, (denied: Pick<mesh.RequestDenied, 'reso
     ...server(503, 'not_configured', 'The mesh has no configuration yet. Try again shortly.'),
     retryAfterMs: 2_000,
   }),
+  AGENT_CYCLE: ({ decision }) => invalid(403, 'permission_denied', decision.reason),
+  TOO_DEEP: ({ decision }) => invalid(403, 'permission_denied', decision.reason),
   UNSPECIFIED: () => invalid(403, 'permission_denied', 'The request was refused.'),
 };
 

@@ -1,5 +1,6 @@
 /** What an upstream answers, whole or as a stream, read in its own interface and handed on in the client's. */
 
+import { Stop } from '../../runtime/outbound/faults.ts';
 import { type Assembly, addChunk, emptyAssembly, isFinished, wholeOf } from '../openai/assemble-chat.ts';
 import { createResponseEvents } from '../openai/chat-chunks-to-response-events.ts';
 import { toResponse } from '../openai/chat-to-response.ts';
@@ -7,7 +8,6 @@ import { isObject, type JsonObject, parseObject } from '../openai/json.ts';
 import { withMembers } from '../openai/json-bytes.ts';
 import type { InterfaceName, Protocol } from '../openai/protocol.ts';
 import { type SseEvent, serializeEvent } from '../openai/sse.ts';
-import { Stop } from './faults.ts';
 
 /** How an answer is read. */
 export interface Reading {

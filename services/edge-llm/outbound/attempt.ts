@@ -1,53 +1,46 @@
 /** One dispatch from its call to what is said about it. */
 import type { Logger } from 'pino';
 import type * as mesh from '../../../schemas/generated.ts';
-import type { Connection } from '../../runtime/configuration.ts';
 import type { Event } from '../../runtime/log.ts';
-import type { ServiceContext } from '../../runtime/service.ts';
+import type { Dispatchers } from '../../runtime/outbound/dispatchers.ts';
+import { Abandoned } from '../../runtime/outbound/faults.ts';
+import {
+  attemptBegun,
+  attemptFailed,
+  type Dispatch,
+  failedOf,
+  responseCompleted,
+  responseFailed,
+  saying,
+} from '../../runtime/outbound/outcomes.ts';
+import { MAX_MESSAGE_BYTES, type Ready, readyFor } from '../../runtime/outbound/ready.ts';
+import type { Tenure } from '../../runtime/outbound/tenures.ts';
 import { traceIdOf } from '../../runtime/tracing.ts';
 import { interfaceOf } from '../openai/protocol.ts';
 import { type ChunkWriter, createChunkWriter } from './chunk-writer.ts';
-import type { Dispatchers } from './dispatchers.ts';
-import { attemptFailed, type Dispatch, failedOf, responseCompleted, responseFailed, saying } from './outcome-events.ts';
 import type { Completed, Failed } from './performed.ts';
-import type { Unfinished } from './recall.ts';
-import { credentialsOf, MissingVariable } from './secrets.ts';
+import type { Unfinished } from './said.ts';
 import { metersOfChunks } from './streamed-meters.ts';
 import { perform } from './upstream.ts';
 
-/** Thrown where a dispatch is left without an outcome, for the instance that is handed it next. */
-export class Abandoned extends Error {
-  override readonly name = 'Abandoned';
-}
-
-export interface Performing {
-  context: ServiceContext;
+/** What calls are made with. */
+interface Calling {
   dispatchers: Dispatchers;
-  /**
-   * Appends what is said about the dispatch once it is sure that no other instance says it, and again and again while the log
-   * can't be reached: what came of a call must not be lost with it.
-   * @throws Abandoned where it is another's.
-   */
-  persist(events: readonly Event[]): Promise<void>;
-  /** Whether the dispatch is this instance's and can be no other's just now. */
-  owns(): boolean;
   /** How long the parts of a stream are gathered. */
   coalesceMs: number;
 }
 
-/** A record of the log holds 16 MiB, its envelope and framing included. */
-const MAX_MESSAGE_BYTES = 15 * 1024 * 1024;
 /** Kafka measures what goes to one partition in one request as a whole: larger outcomes go by themselves. */
 const MAX_TOGETHER_BYTES = 1024 * 1024;
 
 /** Ends a dispatch that is not to be performed. */
 export const refuse = async (
-  { context, persist }: Performing,
+  { context, persist }: Tenure,
   dispatch: Dispatch,
   reason: mesh.FailureReason,
   message: string,
 ): Promise<void> => {
-  const say = saying(dispatch, dispatch.traceparent, context.now);
+  const say = saying('edge-llm', dispatch, dispatch.traceparent, context.now);
   await persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
 };
 
@@ -56,7 +49,7 @@ export const refuse = async (
  * @param request its request, with the whole body where that is known.
  */
 export const closeUnfinished = async (
-  { context, persist }: Performing,
+  { context, persist }: Tenure,
   dispatch: Dispatch,
   request: mesh.Request,
   unfinished: Unfinished,
@@ -74,36 +67,11 @@ export const closeUnfinished = async (
     failure: unfinished.failure ?? unknown.failure,
     ...(await metersOfChunks(request, payloads)),
   };
-  const say = saying(dispatch, dispatch.traceparent, context.now);
+  const say = saying('edge-llm', dispatch, dispatch.traceparent, context.now);
   await persist([responseFailed(say, dispatch.data, failed, unfinished.count)]);
 };
 
-interface Ready {
-  connection: Connection;
-  secret: string | null;
-  headers: Record<string, string>;
-}
-
-const misconfigured = (message: string): Failed => ({
-  ...failedOf('MISCONFIGURED', message),
-  targetAtFault: false,
-  retryable: true,
-});
-
-/** What the call needs of the configuration and the environment, or what is missing there. */
-const readyFor = ({ context }: Performing, { target }: mesh.RequestDispatched): Ready | Failed => {
-  const connection = context.configuration()?.connections.find(({ id }) => id === target.connection);
-  if (!connection) return misconfigured(`The connection ${target.connection} is not configured.`);
-  const maxResponseBytes = Math.min(connection.maxResponseBytes, MAX_MESSAGE_BYTES);
-  try {
-    return { connection: { ...connection, maxResponseBytes }, ...credentialsOf(connection, context.environment) };
-  } catch (error) {
-    if (error instanceof MissingVariable) return misconfigured(`For ${target.connection}, ${error.message}.`);
-    throw error;
-  }
-};
-
-const spanOf = ({ context }: Performing, dispatch: Dispatch) => {
+const spanOf = ({ context }: Tenure, dispatch: Dispatch) => {
   const { request, target, attempt } = dispatch.data;
   const operation = interfaceOf(request.protocol)?.operation ?? 'chat';
   return context.tracing.start(`${operation} ${target.name}`, dispatch.traceparent, 'client', {
@@ -146,7 +114,7 @@ const sizeOf = (events: readonly Event[]) =>
   );
 
 /** Appends the last chunks and the outcome, together where they fit. */
-const conclude = async ({ persist }: Performing, chunks: readonly Event[], outcome: readonly Event[]) => {
+const conclude = async ({ persist }: Tenure, chunks: readonly Event[], outcome: readonly Event[]) => {
   if (chunks.length > 0 && sizeOf(outcome) > MAX_TOGETHER_BYTES) {
     await persist(chunks);
     await persist(outcome);
@@ -154,7 +122,8 @@ const conclude = async ({ persist }: Performing, chunks: readonly Event[], outco
 };
 
 const callUpstream = async (
-  performing: Performing,
+  { dispatchers }: Calling,
+  { context }: Tenure,
   dispatch: Dispatch,
   request: mesh.Request,
   ready: Ready | Failed,
@@ -162,7 +131,6 @@ const callUpstream = async (
   writer: ChunkWriter,
 ): Promise<Completed | Failed> => {
   if ('kind' in ready) return ready;
-  const { context, dispatchers } = performing;
   const { target } = dispatch.data;
   const dispatcher = dispatchers.of(ready.connection);
   const caller = { request, target, ...ready, dispatchId: dispatch.id };
@@ -183,37 +151,38 @@ const callUpstream = async (
  * @throws Abandoned; what `persist` throws.
  */
 export const performDispatch = async (
-  performing: Performing,
+  calling: Calling,
+  tenure: Tenure,
   dispatch: Dispatch,
   request: mesh.Request,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { context, persist, coalesceMs } = performing;
+  const { context, persist } = tenure;
   const { data } = dispatch;
   const begunAt = context.now();
-  const ready = readyFor(performing, data);
-  const span = spanOf(performing, dispatch);
-  const say = saying(dispatch, span.traceparent, context.now);
+  const ready = readyFor(context, data);
+  const span = spanOf(tenure, dispatch);
+  const say = saying('edge-llm', dispatch, span.traceparent, context.now);
   const { target, attempt } = data;
   const writer = createChunkWriter(
     persist,
     (index, payload) => say(`chunk-${index}`, 'ResponseChunk', { index, attempt, payload }),
-    coalesceMs,
+    calling.coalesceMs,
   );
   try {
-    if (!request.repeatable && !('kind' in ready)) await persist([say('begun', 'AttemptBegun', { target, attempt })]);
+    if (!request.repeatable && !('kind' in ready)) await persist([attemptBegun(say, data)]);
     // A process that was frozen up to here may have been given up, and the call be made by another.
-    if (!performing.owns()) throw new Abandoned('its partition may be another instance’s');
-    const end = await callUpstream(performing, dispatch, request, ready, signal, writer);
+    if (!tenure.owns()) throw new Abandoned('its partition may be another instance’s');
+    const end = await callUpstream(calling, tenure, dispatch, request, ready, signal, writer);
     if (end.kind === 'failed' && signal.reason instanceof Abandoned) throw signal.reason;
     const rest = await writer.end();
     const chunks = writer.count();
     if (end.kind === 'completed') {
       const served = data.probe ? [say('probe-succeeded', 'ProbeSucceeded', { target })] : [];
-      await conclude(performing, rest, [responseCompleted(say, data, end, chunks), ...served]);
+      await conclude(tenure, rest, [responseCompleted(say, data, end, chunks), ...served]);
     } else {
       const failed = attemptFailed(say, data, end);
-      await conclude(performing, rest, end.retryable ? [failed] : [responseFailed(say, data, end, chunks), failed]);
+      await conclude(tenure, rest, end.retryable ? [failed] : [responseFailed(say, data, end, chunks), failed]);
       context.metrics.attemptsFailed.inc({ target: target.id, reason: end.failure.reason });
     }
     endSpan(span, end);

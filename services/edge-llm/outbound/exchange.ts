@@ -1,14 +1,15 @@
 /** A call that is under way: its answer read, metered and handed on. */
 import type { Dispatcher } from 'undici';
+import { Aborted, type Fault, Stop } from '../../runtime/outbound/faults.ts';
+import { scrub, scrubText, secretsOf } from '../../runtime/outbound/secrets.ts';
 import { returningHeaders } from '../openai/headers.ts';
 import { arrayOf, type JsonObject, objectOf, parseObject, stringOf } from '../openai/json.ts';
 import { createSseReader } from '../openai/sse.ts';
 import { estimateMeters, type Meters, metersOf, textOfAnswer } from '../openai/usage.ts';
 import { type Reading, readStream, readWhole, type StreamedAnswer, type Whole } from './answers.ts';
-import { Aborted, type Fault, faultOfStatus, Stop } from './faults.ts';
+import { faultOfStatus } from './faults.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Call, Completed, Failed, Performed } from './performed.ts';
-import { scrub, scrubText, secretsOf } from './secrets.ts';
 import type { BodyReader } from './upstream-body.ts';
 import { post } from './upstream-http.ts';
 

@@ -1,72 +1,10 @@
-/** How a call to an upstream goes wrong: what it is called, whether the target is to blame, whether another may be tried. */
+/** What the refusal of a model's server comes to. */
 import type * as mesh from '../../../schemas/generated.ts';
+import { type Fault, faultOf } from '../../runtime/outbound/faults.ts';
+import { scrub, scrubText } from '../../runtime/outbound/secrets.ts';
 import { isOpenAIError } from '../openai/errors.ts';
 import { retryAfterOf, returningHeaders } from '../openai/headers.ts';
 import { isObject, parseObject } from '../openai/json.ts';
-import { scrub, scrubText } from './secrets.ts';
-
-export interface Fault {
-  failure: mesh.Failure;
-  /** Whether it counts against the target's breaker. */
-  targetAtFault: boolean;
-  /** Whether another attempt may be made, as long as the client has seen nothing of this one. */
-  retryable: boolean;
-}
-
-/** Thrown, or given to AbortController.abort, to end a call in a way that has a name. */
-export class Stop extends Error {
-  override readonly name: string = 'Stop';
-  readonly reason: mesh.FailureReason;
-  /** The upstream's own words, where it said why. */
-  readonly body: Buffer | null;
-  constructor(reason: mesh.FailureReason, message: string, body: Buffer | null = null) {
-    super(message);
-    this.reason = reason;
-    this.body = body;
-  }
-}
-
-/** What an outbound edge gives to AbortController.abort: nobody waits any more, or the deadline has passed. */
-export class Aborted extends Stop {
-  override readonly name = 'Aborted';
-}
-
-/**
- * Whether another attempt may follow. `repeatable`: only where performing the request twice does no harm, since the
- * upstream may have acted. What was refused before it was performed, or never arrived, may always be tried elsewhere.
- */
-const table: Record<mesh.FailureReason, { retry: 'always' | 'repeatable' | 'never'; targetAtFault: boolean }> = {
-  CONNECT_FAILED: { retry: 'always', targetAtFault: true },
-  CONNECT_TIMEOUT: { retry: 'always', targetAtFault: true },
-  FIRST_BYTE_TIMEOUT: { retry: 'repeatable', targetAtFault: true },
-  IDLE_TIMEOUT: { retry: 'repeatable', targetAtFault: true },
-  CONNECTION_LOST: { retry: 'repeatable', targetAtFault: true },
-  BAD_RESPONSE: { retry: 'repeatable', targetAtFault: true },
-  RATE_LIMITED: { retry: 'always', targetAtFault: false },
-  UPSTREAM_ERROR: { retry: 'repeatable', targetAtFault: true },
-  REQUEST_REFUSED: { retry: 'never', targetAtFault: false },
-  RESPONSE_TOO_LARGE: { retry: 'never', targetAtFault: false },
-  MISCONFIGURED: { retry: 'always', targetAtFault: true },
-  CANCELLED: { retry: 'never', targetAtFault: false },
-  DEADLINE_EXCEEDED: { retry: 'never', targetAtFault: false },
-  OUTCOME_UNKNOWN: { retry: 'never', targetAtFault: false },
-  UNSPECIFIED: { retry: 'repeatable', targetAtFault: false },
-};
-
-/** A fault of this reason, with what is known beyond it. */
-export const faultOf = (
-  reason: mesh.FailureReason,
-  message: string,
-  repeatable: boolean,
-  known: Partial<mesh.Failure> = {},
-): Fault => {
-  const { retry, targetAtFault } = table[reason];
-  return {
-    failure: { reason, message, status: null, retryAfterMs: null, headers: {}, body: null, ...known },
-    targetAtFault,
-    retryable: retry === 'always' || (retry === 'repeatable' && repeatable),
-  };
-};
 
 export interface Refusal {
   status: number;
@@ -119,25 +57,4 @@ export const faultOfStatus = (
   if (status === 529) fault.retryable = true;
   if (status === 409) fault.targetAtFault = false;
   return fault;
-};
-
-const codeOf = (error: unknown): string => {
-  const { code, name } = isObject(error) ? error : { code: undefined, name: undefined };
-  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown error';
-};
-
-/** What a broken call comes to. @param sent whether any of the request may have reached the upstream. */
-export const faultOfError = (error: unknown, sent: boolean, repeatable: boolean): Fault => {
-  if (error instanceof Stop) return faultOf(error.reason, error.message, repeatable, { body: error.body });
-  const code = codeOf(error);
-  // Only codes: an error's message names hosts, and may hold what was sent.
-  const because = (text: string) => `${text} (${code}).`;
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'ERR_INVALID_URL' || code === 'ERR_INVALID_CHAR')
-    return faultOf('MISCONFIGURED', because("The mesh can't call the model's server as it is configured"), repeatable);
-  if (code === 'UND_ERR_CONNECT_TIMEOUT')
-    return faultOf('CONNECT_TIMEOUT', because("No connection to the model's server came about in time"), repeatable);
-  if (!sent) return faultOf('CONNECT_FAILED', because("The model's server could not be reached"), repeatable);
-  if (code.startsWith('HPE_') || code === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW')
-    return faultOf('BAD_RESPONSE', because("The model's server did not answer in HTTP"), repeatable);
-  return faultOf('CONNECTION_LOST', because("The connection to the model's server was lost"), repeatable);
 };

@@ -9,6 +9,7 @@ import type { AnyRecorded, Event, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster, type MemoryLog } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
+import { signing } from '../../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { defaultOutboundTimes, type OutboundTimes, startOutbound } from './outbound.ts';
 import {
@@ -82,6 +83,10 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
         http: undefined as never,
         configuration: () => configurationOf([connectionTo(url, more)]),
         environment: { KEY: 'sk-from-environment' },
+        dataDir: undefined,
+        grpcHost: '127.0.0.1',
+        grpcPort: 0,
+        signing,
         now: Date.now,
       };
       const edge = await startOutbound(context, { ...defaultOutboundTimes, retryMs: 5, ...times });

@@ -1,13 +1,13 @@
 /** What is sent to an upstream for a request: the client's bytes wherever possible. */
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Connection } from '../../runtime/configuration.ts';
+import { type Fault, faultOf } from '../../runtime/outbound/faults.ts';
 import { answerOf } from '../openai/errors.ts';
 import { travellingHeaders } from '../openai/headers.ts';
 import { objectOf, parseObject } from '../openai/json.ts';
 import { memberOf, withMembers } from '../openai/json-bytes.ts';
 import { type InterfaceName, interfaceOf, type Protocol, servedBy, upstreamUrl } from '../openai/protocol.ts';
 import { toChatRequest } from '../openai/responses-to-chat.ts';
-import { type Fault, faultOf } from './faults.ts';
 
 export interface Outgoing {
   url: URL;

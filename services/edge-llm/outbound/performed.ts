@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type * as mesh from '../../../schemas/generated.ts';
-import type { Meters } from '../openai/usage.ts';
+import type * as outcomes from '../../runtime/outbound/outcomes.ts';
 import type { Caller } from './outgoing.ts';
 
 /** One call to an upstream. */
@@ -17,25 +16,9 @@ export type Performed =
   /** A part of a streamed answer: server-sent events in the client's protocol, ready to be written to it. */
   { kind: 'chunk'; payload: Buffer } | Completed | Failed;
 
-export interface Completed {
-  kind: 'completed';
-  status: number;
-  headers: Record<string, string>;
-  /** The whole answer in the client's protocol, of a stream too. */
-  message: Buffer;
-  meters: Meters;
-  estimated: boolean;
-  startedAt: number;
-  firstByteAt: number;
+export interface Completed extends outcomes.Completed {
   /** For traces: what the upstream says it was. */
   response: { id: string; model: string; finishReasons: string[] };
 }
 
-export interface Failed {
-  kind: 'failed';
-  failure: mesh.Failure;
-  targetAtFault: boolean;
-  retryable: boolean;
-  meters: Meters;
-  estimated: boolean;
-}
+export type Failed = outcomes.Failed;

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Connection } from '../../runtime/configuration.ts';
-import { Stop } from './faults.ts';
+import { Stop } from '../../runtime/outbound/faults.ts';
 
 /** Reads the body of an upstream's answer within the connection's limits of time and size. */
 export interface BodyReader {

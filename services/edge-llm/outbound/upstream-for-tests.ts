@@ -99,7 +99,7 @@ export const requestOf = (body: object | string, more: Partial<mesh.Request> = {
   return {
     id: '01890000-0000-7000-8000-000000000001',
     contextId: 'context-1',
-    subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c' },
+    subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c', actors: [] },
     action: 'model.chat',
     resource: { type: 'model', id: 'fast' },
     protocol: 'openai.chat',
@@ -110,6 +110,8 @@ export const requestOf = (body: object | string, more: Partial<mesh.Request> = {
     headers: {},
     message: Buffer.from(text),
     spans: [],
+    taskId: '',
+    parentTaskId: '',
     ...more,
   };
 };

@@ -1,7 +1,7 @@
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { Agent } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Aborted } from './faults.ts';
+import { Aborted } from '../../runtime/outbound/faults.ts';
 import type { Call, Completed, Failed, Performed } from './performed.ts';
 import { perform } from './upstream.ts';
 import {

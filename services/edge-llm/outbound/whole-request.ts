@@ -1,8 +1,8 @@
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { Dispatch } from '../../runtime/outbound/outcomes.ts';
 import type { RecentMessages } from '../recent-messages.ts';
 import { heldElsewhere, wholeBody } from '../whole-body.ts';
-import type { Dispatch } from './outcome-events.ts';
 
 /** Reads that go on at the same time for one request. */
 const AT_ONCE = 64;

@@ -1,6 +1,6 @@
 /** What topics/*.yaml and schemas/*.avsc ask of a cluster and a registry. Pure. */
 import { wholeSchema } from '../../../schemas/index.ts';
-import type { EventType, TopicFile } from '../../../topics/index.ts';
+import { agentTopicFiles, agentTopics, type EventType, fileOf, type TopicFile } from '../../../topics/index.ts';
 import { subjectOf } from '../registry.ts';
 
 export interface DesiredTopic {
@@ -16,6 +16,13 @@ export interface DesiredSubject {
   schema: object;
 }
 
+/** An agent on the log, as it is registered. */
+export interface LogAgent {
+  name: string;
+  /** Of its inbox and of its outbox; each conversation is in one. */
+  partitions: number;
+}
+
 /** One permission: a principal may do an operation on a topic or a group. */
 export interface DesiredAcl {
   principal: string;
@@ -24,6 +31,9 @@ export interface DesiredAcl {
   resourceName: string;
   pattern: 'LITERAL' | 'PREFIXED';
 }
+
+/** Stands in the topics' files for every agent on the log; there is no such service. */
+const AGENT = 'agent';
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -41,8 +51,19 @@ const settingsOf = (topic: TopicFile): Record<string, string> => ({
   ...(topic.maxMessageBytes ? { 'max.message.bytes': String(topic.maxMessageBytes) } : {}),
 });
 
+/** @param topics no templates. */
 export const desiredTopics = (topics: readonly TopicFile[], prefix: string): DesiredTopic[] =>
   topics.map((t) => ({ name: prefix + t.name, partitions: t.partitions, settings: settingsOf(t) }));
+
+/** Each agent's own topics, as their templates say. @throws for an agent that can't be named so. */
+export const desiredAgentTopics = (agents: readonly LogAgent[], prefix: string): DesiredTopic[] =>
+  agents.flatMap(({ name, partitions }) =>
+    Object.values(agentTopics(name)).map((topic) => ({
+      name: prefix + topic,
+      partitions,
+      settings: settingsOf(fileOf(topic)),
+    })),
+  );
 
 export const desiredSubjects = (topics: readonly TopicFile[], prefix: string): DesiredSubject[] =>
   topics.flatMap((t) =>
@@ -53,7 +74,11 @@ export const desiredSubjects = (topics: readonly TopicFile[], prefix: string): D
     })),
   );
 
-/** Each service has the principal `User:parley-<service>`: its writers' and readers' rights, and its own groups. */
+/**
+ * Each service has the principal `User:parley-<service>`: its writers' and readers' rights, and its own groups. The service that
+ * speaks with agents may do so with all that there ever are.
+ * @param topics no templates.
+ */
 export const desiredAcls = (topics: readonly TopicFile[], prefix: string): DesiredAcl[] => {
   const services = [...new Set(topics.flatMap((t) => [...t.writers, ...t.readers]))].sort();
   const principal = (service: string) => `User:parley-${service}`;
@@ -82,9 +107,42 @@ export const desiredAcls = (topics: readonly TopicFile[], prefix: string): Desir
       pattern: 'PREFIXED',
     })),
   );
-  const unique = new Map([...onTopics, ...onGroups].map((acl) => [aclKey(acl), acl]));
+  const withAgents = [...new Set(agentTopicFiles.flatMap((t) => [...t.writers, ...t.readers]))]
+    .filter((service) => service !== AGENT)
+    .flatMap((service) =>
+      (['READ', 'WRITE', 'DESCRIBE'] as const).map(
+        (operation): DesiredAcl => ({
+          ...topicAcl(service, `${prefix}agents.`, operation),
+          pattern: 'PREFIXED',
+        }),
+      ),
+    );
+  const unique = new Map([...onTopics, ...onGroups, ...withAgents].map((acl) => [aclKey(acl), acl]));
   return [...unique.values()];
 };
+
+/** Each agent has the principal `User:agent-<name>`: it hears what is for it, says what it has to say, and nothing of others'. */
+export const desiredAgentAcls = (agents: readonly LogAgent[], prefix: string): DesiredAcl[] =>
+  agents.flatMap(({ name }) => {
+    const { inbox, outbox } = agentTopics(name);
+    const acl = (
+      operation: DesiredAcl['operation'],
+      resourceType: DesiredAcl['resourceType'],
+      resourceName: string,
+    ): DesiredAcl => ({
+      principal: `User:agent-${name}`,
+      operation,
+      resourceType,
+      resourceName: prefix + resourceName,
+      pattern: resourceType === 'GROUP' ? 'PREFIXED' : 'LITERAL',
+    });
+    return [
+      ...(['READ', 'DESCRIBE'] as const).map((operation) => acl(operation, 'TOPIC', inbox)),
+      // It recalls what it said before it goes on.
+      ...(['READ', 'WRITE', 'DESCRIBE'] as const).map((operation) => acl(operation, 'TOPIC', outbox)),
+      acl('READ', 'GROUP', `agent.${name}.`),
+    ];
+  });
 
 export const aclKey = (a: DesiredAcl): string =>
   `${a.principal} ${a.operation} ${a.resourceType} ${a.pattern} ${a.resourceName}`;

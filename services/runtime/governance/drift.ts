@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import kafkajs, { type Admin } from 'kafkajs';
 import { aclKey, type DesiredAcl, type DesiredSubject, type DesiredTopic } from './desired.ts';
@@ -13,27 +14,41 @@ export interface Drift {
 }
 
 const MAX_REPLICAS = 3;
+const KNOWN_MS = 10_000;
+const LOOK_MS = 50;
+const CREATE_MS = 30_000;
 
-/** Topics that are missing, too narrow, or set otherwise. */
-export const topicDrift = async (admin: Admin, desired: readonly DesiredTopic[]): Promise<Drift[]> => {
+/** In groups of `size`. */
+const grouped = <T>(all: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
+
+const summary = (names: readonly string[]) =>
+  names.length === 1 ? names[0] : `${names[0]} and ${names.length - 1} more`;
+
+/** Topics that are missing, too narrow, or set otherwise. @param atOnce how many are made by one step. */
+export const topicDrift = async (admin: Admin, desired: readonly DesiredTopic[], atOnce = 1): Promise<Drift[]> => {
+  if (desired.length === 0) return [];
   const existing = new Set(await admin.listTopics());
   const { brokers } = await admin.describeCluster();
   const missing = desired.filter((t) => !existing.has(t.name));
   const present = desired.filter((t) => existing.has(t.name));
-  const drift: Drift[] = missing.map((topic) => ({
-    what: `topic ${topic.name} is missing (${topic.partitions} partitions)`,
+  const replicationFactor = Math.min(MAX_REPLICAS, brokers.length);
+  const drift: Drift[] = grouped(missing, atOnce).map((group) => ({
+    what: `topic ${summary(group.map((t) => t.name))} is missing (${group[0]?.partitions} partitions)`,
     mend: async () => {
-      const replicationFactor = Math.min(MAX_REPLICAS, brokers.length);
-      const configEntries = Object.entries(topic.settings).map(([name, value]) => ({ name, value }));
-      const wanted = { topic: topic.name, numPartitions: topic.partitions, replicationFactor, configEntries };
-      await admin.createTopics({ topics: [wanted], waitForLeaders: false });
+      const wanted = group.map(({ name: topic, partitions: numPartitions, settings }) => {
+        const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+        return { topic, numPartitions, replicationFactor, configEntries };
+      });
+      await admin.createTopics({ topics: wanted, waitForLeaders: false, timeout: CREATE_MS });
     },
   }));
   if (present.length === 0) return drift;
 
   const { topics } = await admin.fetchTopicMetadata({ topics: present.map((t) => t.name) });
+  const found = new Map(topics.map((t) => [t.name, t]));
   for (const topic of present) {
-    const count = topics.find((t) => t.name === topic.name)?.partitions.length ?? 0;
+    const count = found.get(topic.name)?.partitions.length ?? 0;
     if (count !== topic.partitions)
       drift.push({
         what: `topic ${topic.name} has ${count} partitions, not ${topic.partitions}: a conversation's partition follows from their number, so it can only be changed by moving to a new topic prefix`,
@@ -47,8 +62,9 @@ export const topicDrift = async (admin: Admin, desired: readonly DesiredTopic[])
       configNames: Object.keys(t.settings),
     })),
   });
+  const entriesOf = new Map(described.resources.map((r) => [r.resourceName, r.configEntries]));
   for (const topic of present) {
-    const entries = described.resources.find((r) => r.resourceName === topic.name)?.configEntries ?? [];
+    const entries = entriesOf.get(topic.name) ?? [];
     const wrong = Object.entries(topic.settings).filter(
       ([name, value]) => entries.find((e) => e.configName === name)?.configValue !== value,
     );
@@ -90,8 +106,8 @@ const nameOf = (names: object, value: number): string =>
 const isWithoutAuthorizer = (error: unknown): boolean =>
   error instanceof Error && 'type' in error && error.type === 'SECURITY_DISABLED';
 
-/** ACLs that are missing, and ones of a mesh principal that the files do not ask for. None where there is no authorizer. */
-export const aclDrift = async (admin: Admin, desired: readonly DesiredAcl[], prefix: string): Promise<Drift[]> => {
+/** Every permission of the cluster, by `aclKey`; undefined where there is no authorizer. */
+const actualAcls = async (admin: Admin): Promise<Set<string> | undefined> => {
   const found = await admin
     .describeAcls({
       resourceType: AclResourceTypes.ANY,
@@ -103,7 +119,36 @@ export const aclDrift = async (admin: Admin, desired: readonly DesiredAcl[], pre
       if (isWithoutAuthorizer(error)) return undefined;
       throw error;
     });
-  if (!found) return [];
+  const keys = found?.resources.flatMap((r) =>
+    r.acls.map(
+      (a) =>
+        `${a.principal} ${nameOf(AclOperationTypes, a.operation)} ${nameOf(AclResourceTypes, r.resourceType)} ${nameOf(ResourcePatternTypes, r.resourcePatternType)} ${r.resourceName}`,
+    ),
+  );
+  return keys && new Set(keys);
+};
+
+// The controller takes them, and the brokers hear of it a moment later.
+const untilKnown = async (admin: Admin, keys: readonly string[]): Promise<void> => {
+  for (const until = performance.now() + KNOWN_MS; performance.now() < until; await sleep(LOOK_MS)) {
+    const actual = await actualAcls(admin);
+    if (keys.every((key) => actual?.has(key))) return;
+  }
+};
+
+/**
+ * ACLs that are missing, and ones that nothing asks for. None where there is no authorizer.
+ * @param isGoverned whether all ACLs of a principal on what is named so are to be among the desired ones.
+ * @param atOnce how many are made by one step.
+ */
+export const aclDrift = async (
+  admin: Admin,
+  desired: readonly DesiredAcl[],
+  isGoverned: (principal: string, name: string) => boolean,
+  atOnce = 1,
+): Promise<Drift[]> => {
+  const actual = await actualAcls(admin);
+  if (!actual) return [];
   const entryOf = (acl: DesiredAcl) => ({
     resourceType: AclResourceTypes[acl.resourceType],
     resourceName: acl.resourceName,
@@ -113,25 +158,18 @@ export const aclDrift = async (admin: Admin, desired: readonly DesiredAcl[], pre
     operation: AclOperationTypes[acl.operation],
     permissionType: AclPermissionTypes.ALLOW,
   });
-  const actual = new Set(
-    found.resources.flatMap((r) =>
-      r.acls.map(
-        (a) =>
-          `${a.principal} ${nameOf(AclOperationTypes, a.operation)} ${nameOf(AclResourceTypes, r.resourceType)} ${nameOf(ResourcePatternTypes, r.resourcePatternType)} ${r.resourceName}`,
-      ),
-    ),
-  );
   const missing = desired.filter((acl) => !actual.has(aclKey(acl)));
   const wanted = new Set(desired.map(aclKey));
   const surplus = [...actual].filter((key) => {
     const [principal = '', , , , name = ''] = key.split(' ');
-    return principal.startsWith('User:parley-') && name.startsWith(`${prefix}`) && !wanted.has(key);
+    return isGoverned(principal, name) && !wanted.has(key);
   });
   return [
-    ...missing.map((acl) => ({
-      what: `ACL missing: ${aclKey(acl)}`,
+    ...grouped(missing, atOnce).map((group) => ({
+      what: `ACL missing: ${summary(group.map(aclKey))}`,
       mend: async () => {
-        await admin.createAcls({ acl: [entryOf(acl)] });
+        await admin.createAcls({ acl: group.map(entryOf) });
+        await untilKnown(admin, group.map(aclKey));
       },
     })),
     ...surplus.map((key) => ({ what: `ACL not asked for: ${key}` })),

@@ -1,6 +1,7 @@
 /**
  * What kafkajs reads with inside, and offers to the consumers of a group only, one fetch at a time for each: brokers that
- * answer a fetch of any partitions. The version of kafkajs is pinned, and `poller.ts`, `read-record.ts` and `topic-offsets.ts` stand on this.
+ * answer a fetch of any partitions. The version of kafkajs is pinned, and `poller.ts`, `fetch-session.ts`, `read-record.ts` and
+ * `topic-offsets.ts` stand on this.
  */
 import type { Kafka, KafkaMessage } from 'kafkajs';
 
@@ -23,8 +24,21 @@ export interface FetchRequest {
   topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[];
 }
 
+export interface FetchAnswer {
+  /** Of an incremental fetch. */
+  errorCode?: number;
+  sessionId?: number;
+  responses: { topicName: string; partitions: FetchedPartition[] }[];
+}
+
 export interface Broker {
-  fetch(request: FetchRequest): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>;
+  fetch(request: FetchRequest): Promise<FetchAnswer>;
+}
+
+export interface Coordinator {
+  offsetFetch(asked: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<{
+    responses: { topic: string; partitions: { partition: number; offset: string; metadata?: string | null }[] }[];
+  }>;
 }
 
 /** Knows who leads which partition, and has a connection of its own to each broker. */
@@ -47,6 +61,7 @@ export interface Cluster {
     }[],
   ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<Coordinator>;
 }
 
 export const clusterOf = (kafka: Kafka): Cluster => {

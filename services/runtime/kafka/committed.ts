@@ -18,15 +18,16 @@ export interface Committed {
  * @throws when Kafka did not answer for all of them.
  */
 export const committedOf = async (
-  { admin, offsets: ofTopics, reader, prefix }: Pick<KafkaLogContext, 'admin' | 'offsets' | 'reader' | 'prefix'>,
+  { offsets: where, reader, prefix }: Pick<KafkaLogContext, 'offsets' | 'reader' | 'prefix'>,
   groupId: string,
   topics: readonly string[],
   partitions: readonly number[],
 ): Promise<Map<number, Committed[]>> => {
-  const committed = await admin.fetchOffsets({ groupId, topics: [...topics] });
+  const committed = await where.committed(groupId, topics);
+  const boundsByTopic = await where.bounds(topics);
   const ofTopic = async (topic: string): Promise<[number, Committed][]> => {
-    const bounds = await ofTopics.bounds(topic);
-    const offsets = committed.find((c) => c.topic === topic)?.partitions ?? [];
+    const bounds = boundsByTopic.get(topic) ?? [];
+    const offsets = committed.get(topic) ?? [];
     const ofPartition = async ({ partition, low, high }: (typeof bounds)[number]): Promise<[number, Committed]> => {
       const found = offsets.find((o) => o.partition === partition);
       if (!found) throw new Error(`Kafka did not say where ${groupId} is in ${topic} ${partition}`);

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import { type ISocketFactory, Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
 import './crc32c.ts';
+import './heartbeat.ts';
 import './produce-request.ts';
 import './record-encoding.ts';
 

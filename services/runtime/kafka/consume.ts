@@ -188,8 +188,8 @@ export const startConsume = async (
       closed = true;
       pauseAll();
       clearInterval(timer);
-      const until = Date.now() + CLOSE_GRACE_MS;
-      while (handling > 0 && Date.now() < until) await sleep(5);
+      const until = performance.now() + CLOSE_GRACE_MS;
+      while (handling > 0 && performance.now() < until) await sleep(5);
       await Promise.race([commit(tenures.values()), sleep(COMMIT_GRACE_MS)]);
       await membership.leave();
     },

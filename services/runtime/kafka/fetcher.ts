@@ -30,6 +30,8 @@ export interface Reading {
   atEnd: boolean;
   /** Is waited for with all others. */
   live: boolean;
+  /** When it last got something new, milliseconds since the epoch; undefined: it is quiet, and waited for with all quiet ones. */
+  heardAt: number | undefined;
   /** Gets nothing for now. */
   busy: boolean;
 }
@@ -51,8 +53,27 @@ const ARRIVING_WAIT_MS = 10;
  * else, the next waits this long, so that many such records pass by in one.
  */
 const PACE_MS = 20;
+/** How long one is not taken for quiet after it got something, and how often that is looked for. */
+const HEARD_MS = 60_000;
+const SWEEP_MS = 5_000;
+/** How long fetches wait where brokers look through very many partitions for each. */
+const QUIET_WAIT_MS = 2_000;
+const MANY_ARRIVING_WAIT_MS = 50;
 
-export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetcher => {
+export interface FetcherOptions {
+  /**
+   * Of very many partitions few have anything new at a time. Brokers look through all that one fetch is about, so those that
+   * are quiet have a fetch of their own; and brokers are told only once which partitions that one is about.
+   */
+  manyQuiet?: boolean;
+}
+
+export const createFetcher = (
+  kafka: Kafka,
+  codec: Codec,
+  logger: Logger,
+  { manyQuiet = false }: FetcherOptions = {},
+): Fetcher => {
   const readings = new Map<PartitionReader, Reading>();
   let closed = false;
 
@@ -61,6 +82,7 @@ export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetch
     const { reader } = reading;
     const last = messages.at(-1);
     const isNew = last !== undefined && Number(last.offset) >= reader.next();
+    if (isNew) heard(reading);
     const deliver = () => {
       if (readings.get(reader) !== reading) return;
       if (messages.length > 0) reader.see(messages, end);
@@ -81,8 +103,24 @@ export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetch
   const reached = (reading: Reading, end: number) => {
     if (reading.reader.next() < end || reading.atEnd) return;
     reading.atEnd = true;
-    live.kick();
+    waiting(reading).kick();
   };
+  /** It is waited for with others from now on; until it is, it is read with those that arrive. */
+  const move = (reading: Reading, heardAt: number | undefined) => {
+    reading.heardAt = heardAt;
+    reading.live = false;
+    arriving.kick();
+    if (reading.atEnd) waiting(reading).kick();
+  };
+  const heard = (reading: Reading) => {
+    if (reading.heardAt === undefined) move(reading, Date.now());
+    else if (manyQuiet) reading.heardAt = Date.now();
+  };
+  const sweep = () => {
+    const before = Date.now() - HEARD_MS;
+    for (const reading of readings.values()) if ((reading.heardAt ?? before) < before) move(reading, undefined);
+  };
+  const sweeping = manyQuiet ? setInterval(sweep, SWEEP_MS) : undefined;
   const skip = (reading: Reading, end: number) => {
     if (readings.get(reading.reader) !== reading) return;
     reading.reader.skip(end);
@@ -106,46 +144,61 @@ export const createFetcher = (kafka: Kafka, codec: Codec, logger: Logger): Fetch
     });
   };
 
-  const kick = (reading: Reading) => (reading.live ? live : arriving).kick();
+  const waiting = (reading: Reading) => (reading.heardAt === undefined ? quiet : live);
+  const kick = (reading: Reading) => (reading.live ? waiting(reading) : arriving).kick();
 
+  const arrivingWaitMs = manyQuiet ? MANY_ARRIVING_WAIT_MS : ARRIVING_WAIT_MS;
   const arriving: Poller = createPoller({
     cluster: clusterOf(kafka),
     logger,
     wanted: () => [...readings.values()].filter(({ live, busy }) => !live && !busy),
     asked: () => {},
-    waitMs: (wanted) => (wanted.every(({ atEnd }) => atEnd) ? ARRIVING_WAIT_MS : 0),
-    paceMs: 0,
+    waitMs: (wanted) => (wanted.every(({ atEnd }) => atEnd) ? arrivingWaitMs : 0),
+    incremental: false,
+    restMs: () => 0,
     show,
     skip,
     misplaced,
   });
-  const live: Poller = createPoller({
-    cluster: clusterOf(kafka),
-    logger,
-    wanted: () => [...readings.values()].filter(({ atEnd, busy }) => atEnd && !busy),
-    asked: (asked) => {
-      for (const reading of asked) reading.live = true;
-    },
-    waitMs: () => LIVE_WAIT_MS,
-    paceMs: PACE_MS,
-    show,
-    skip,
-    misplaced,
-  });
+  const pollerOf = (isIn: (reading: Reading) => boolean, waitMs: number): Poller =>
+    createPoller({
+      cluster: clusterOf(kafka),
+      logger,
+      wanted: () => [...readings.values()].filter((reading) => reading.atEnd && !reading.busy && isIn(reading)),
+      asked: (asked) => {
+        for (const reading of asked) if (isIn(reading)) reading.live = true;
+      },
+      waitMs: () => waitMs,
+      incremental: manyQuiet,
+      restMs: (brought) => (brought === 'known' ? PACE_MS : 0),
+      show,
+      skip,
+      misplaced,
+    });
+  const live = pollerOf(({ heardAt }) => heardAt !== undefined, LIVE_WAIT_MS);
+  /** Where none are quiet it has nothing to do, and no connection. */
+  const quiet = pollerOf(({ heardAt }) => heardAt === undefined, QUIET_WAIT_MS);
 
   return {
     add: (reader) => {
-      readings.set(reader, { reader, atEnd: false, live: false, busy: false });
+      readings.set(reader, {
+        reader,
+        atEnd: false,
+        live: false,
+        busy: false,
+        heardAt: manyQuiet ? undefined : Number.POSITIVE_INFINITY,
+      });
       arriving.kick();
     },
     remove: (reader) => {
       readings.delete(reader);
     },
-    healthy: () => live.healthy() && arriving.healthy(),
+    healthy: () => [live, quiet, arriving].every((poller) => poller.healthy()),
     close: async () => {
       closed = true;
+      clearInterval(sweeping);
       readings.clear();
-      await Promise.allSettled([live.close(), arriving.close()]);
+      await Promise.allSettled([live, quiet, arriving].map((poller) => poller.close()));
     },
   };
 };

@@ -68,7 +68,7 @@ test('what Kafka did not answer for is not taken for durable', async () => {
 });
 
 test('after a failed send it is healthy as soon as it is connected, whether or not anything is appended', async () => {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['performance'] });
   const fake: Fake = { sent: [], refusals: 0 };
   const commit = await createGroupCommit(kafkaOf(fake));
   fake.answer = () => {
@@ -86,7 +86,7 @@ test('after a failed send it is healthy as soon as it is connected, whether or n
     throw new Error('refused');
   };
   await expect(commit.append([record('a')], undefined)).rejects.toThrow();
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['performance'] });
   await new Promise((resolve) => setTimeout(resolve, 20));
   vi.advanceTimersByTime(60_000);
   expect(commit.healthy()).toBe(true);

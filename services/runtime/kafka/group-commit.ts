@@ -74,7 +74,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
   await producer.connect();
   let waiting: Append[] = [];
   let flushing: Promise<void> | undefined;
-  let sendingSince = 0;
+  let sendingSince: number | undefined;
   let closing = false;
 
   const dropStale = () => {
@@ -145,7 +145,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
       producer = createProducer();
       try {
         await producer.connect();
-        sendingSince = 0;
+        sendingSince = undefined;
         return;
       } catch (error) {
         fail(waiting.splice(0), error);
@@ -164,10 +164,10 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
       const batch = takeBatch();
       if (batch.length === 0) break;
       records = batch.reduce((sum, append) => sum + append.records.length, 0);
-      if (sendingSince === 0) sendingSince = Date.now();
+      sendingSince ??= performance.now();
       try {
         await send(batch);
-        sendingSince = 0;
+        sendingSince = undefined;
         for (const append of batch) append.resolve();
       } catch (error) {
         // What waits behind was stated in the belief that this is in the log: it fails with it, so that order holds.
@@ -199,7 +199,7 @@ export const createGroupCommit = async (kafka: Kafka): Promise<GroupCommit> => {
         waiting.push(append);
         flushing ??= flush();
       }),
-    healthy: () => sendingSince === 0 || Date.now() - sendingSince < UNCONFIRMED_MS,
+    healthy: () => sendingSince === undefined || performance.now() - sendingSince < UNCONFIRMED_MS,
     close: async () => {
       closing = true;
       // Without Kafka a send goes on and on.

@@ -1,5 +1,6 @@
 import type { Consumer } from 'kafkajs';
 import { copartition } from './copartition.ts';
+import { instants } from './instants.ts';
 import type { KafkaLogContext } from './shared.ts';
 
 export interface Membership {
@@ -29,12 +30,15 @@ const SESSION_MS = 10_000;
 const SILENCE_MS = 10_000;
 const RETRY_MS = 1_000;
 
+/** How often kafkajs looks whether a heartbeat is due, as all its partitions are paused. It looks through all its topics then. */
+const LOOK_MS = 500;
+const LOOK_MANY_MS = 2_000;
+const MANY_TOPICS = 100;
+
 const settings = {
   sessionTimeout: SESSION_MS,
   rebalanceTimeout: 20_000,
   heartbeatInterval: 2_000,
-  /** How often kafkajs looks whether a heartbeat is due, as all its partitions are paused. */
-  maxWaitTimeInMs: 500,
   allowAutoTopicCreation: false,
   // Then it starts anew, and asks who coordinates the group: until then kafkajs goes on asking the one before.
   retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
@@ -58,27 +62,30 @@ export const joinGroup = async (
 ): Promise<Membership> => {
   const consumer: Consumer = kafka.consumer({
     ...settings,
+    maxWaitTimeInMs: topics.length > MANY_TOPICS ? LOOK_MANY_MS : LOOK_MS,
     groupId,
     partitionAssigners: [copartition({ owned: member.owned })],
   });
   let memberId = '';
   let rebalancing = true;
   let stopped = false;
-  let beatAt = Date.now();
+  let beatAt = performance.now();
   let commits = 0;
   /** By the monotonic clock: up to then no other member was given what this one owns. */
   let validUntil = 0;
   let sentAt = 0;
+  const instantOf = instants();
   const extend = () => {
     validUntil = sentAt + SESSION_MS;
-    beatAt = Date.now();
+    beatAt = performance.now();
   };
   const isInSession = () => performance.now() < validUntil;
   const isValid = () => !rebalancing && isInSession();
 
   consumer.on(consumer.events.REQUEST, ({ payload }: Answered) => {
+    // One of which it cannot be said does not extend the session; the next one will.
     if (payload.apiName === 'Heartbeat' || payload.apiName === 'SyncGroup')
-      sentAt = performance.now() - Math.max(0, Date.now() - payload.sentAt);
+      sentAt = instantOf(payload.sentAt) ?? sentAt;
   });
   consumer.on(consumer.events.HEARTBEAT, () => {
     const was = isValid();
@@ -130,7 +137,7 @@ export const joinGroup = async (
       // One that is starting anew says nothing, and commits nothing.
       if (commits === before) throw new Error('the consumer is not running');
     },
-    healthy: () => Date.now() - beatAt < SILENCE_MS,
+    healthy: () => performance.now() - beatAt < SILENCE_MS,
     leave: async () => {
       stopped = true;
       await consumer.disconnect();

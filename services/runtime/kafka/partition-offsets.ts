@@ -17,19 +17,17 @@ export const rangesOf = async (
   topics: readonly TopicName[],
   { from, partitions }: Pick<TailOptions, 'from' | 'partitions'>,
 ): Promise<Range[]> => {
-  const ranges = topics.map(async (topic) => {
-    const ends = await offsets.bounds(prefix + topic);
+  const names = topics.map((topic) => prefix + topic);
+  const bounds = await offsets.bounds(names);
+  const since = typeof from === 'object' ? await offsets.since(names, Math.max(0, from.time)) : undefined;
+  return topics.flatMap((topic) => {
+    const ends = bounds.get(prefix + topic) ?? [];
     const wanted = ends.filter((p) => partitions?.includes(p.partition) ?? true);
-    const byTime =
-      typeof from === 'object'
-        ? await offsets.since(prefix + topic, Math.max(0, from.time))
-        : new Map<number, number>();
     return wanted.map(({ partition, low, high: end }): Range => {
       if (from === 'end') return { topic, partition, start: end, end };
       if (from === 'beginning') return { topic, partition, start: low, end };
-      const first = Math.min(byTime.get(partition) ?? end, end - (from.atLeastLast ?? 0));
+      const first = Math.min(since?.get(prefix + topic)?.get(partition) ?? end, end - (from.atLeastLast ?? 0));
       return { topic, partition, start: Math.max(low, first), end };
     });
   });
-  return (await Promise.all(ranges)).flat();
 };

@@ -41,12 +41,13 @@ export interface PartitionQueue {
 }
 
 export const createPartitionQueue = (
-  { fetcher, codec, offsets, logger, prefix }: KafkaLogContext,
+  { fetcherOf, codec, offsets, logger, prefix }: KafkaLogContext,
   options: QueueOptions,
   from: Pick<Committed, 'offset' | 'time'>,
 ): PartitionQueue => {
   const { groupId, topic, partition, wanted, patienceMs, mayHand, handle, failed } = options;
   const name = prefix + topic;
+  const fetcher = fetcherOf(topic);
   let finished = new FinishedPrefix(from.offset, from.time);
   let reading = false;
   let over = false;
@@ -99,7 +100,7 @@ export const createPartitionQueue = (
   };
 
   const outOfRange = async () => {
-    const bound = (await offsets.bounds(name)).find((b) => b.partition === partition);
+    const bound = (await offsets.bounds([name])).get(name)?.find((b) => b.partition === partition);
     const from = finished.next;
     if (!bound || over || (bound.low <= from && from <= bound.high)) return;
     // Beyond the end the log has lost its end, and who reads it from the beginning would do all of it twice.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Cluster, FetchedMessage, FetchRequest } from './cluster.ts';
+import { FetchSession } from './fetch-session.ts';
 import type { Reading } from './fetcher.ts';
 
 export interface PollerOptions {
@@ -13,8 +14,10 @@ export interface PollerOptions {
   asked(readings: readonly Reading[]): void;
   /** How long a fetch for these waits for the first byte, milliseconds. */
   waitMs(wanted: readonly Reading[]): number;
-  /** How long it rests after a fetch that brought what was known already, milliseconds. */
-  paceMs: number;
+  /** Whether brokers remember what is wanted, so that a fetch names only what has changed. */
+  incremental: boolean;
+  /** How long it rests after a fetch, milliseconds. */
+  restMs(brought: Brought): number;
   /** @returns whether any of it was new. */
   show(reading: Reading, messages: readonly FetchedMessage[], end: number): boolean;
   /** There are no records before `end`, the offset after the last record that there is. */
@@ -22,6 +25,9 @@ export interface PollerOptions {
   /** The offset that it asks for is not there. */
   misplaced(reading: Reading): void;
 }
+
+/** What a fetch brought: records that are new, none but what was known already, or none. */
+export type Brought = 'nothing' | 'known' | 'new';
 
 /** Fetches from every broker that leads a wanted partition, one fetch at a time from each. */
 export interface Poller {
@@ -44,7 +50,7 @@ const placeOf = (topic: string, partition: number) => `${topic} ${partition}`;
 
 export const createPoller = (options: PollerOptions): Poller => {
   const { cluster, logger, wanted, show } = options;
-  /** By broker, when it answered last. */
+  /** By broker, when it answered last, by the monotonic clock. */
   const polling = new Map<string, number>();
   const known = new Set<string>();
   let leaders = new Map<string, string>();
@@ -53,17 +59,17 @@ export const createPoller = (options: PollerOptions): Poller => {
   let again = false;
   const running = new Set<Promise<void>>();
   let closed = false;
-  let warnedAt = 0;
+  let warnedAt = Number.NEGATIVE_INFINITY;
 
   const warn = (error: unknown, message: string) => {
-    const level = Date.now() - warnedAt < WARN_MS ? 'debug' : 'warn';
-    if (level === 'warn') warnedAt = Date.now();
+    const level = performance.now() - warnedAt < WARN_MS ? 'debug' : 'warn';
+    if (level === 'warn') warnedAt = performance.now();
     logger[level]({ err: error }, message);
   };
 
   const learnLeaders = (readings: readonly Reading[]) => {
     leaders = new Map();
-    leadersAt = Date.now();
+    leadersAt = performance.now();
     const byTopic = new Map<string, number[]>();
     for (const { reader } of readings) {
       const partitions = byTopic.get(reader.topic) ?? [];
@@ -145,12 +151,13 @@ export const createPoller = (options: PollerOptions): Poller => {
     };
   };
 
-  const fetchFrom = async (nodeId: string, readings: readonly Reading[]) => {
+  const fetchFrom = async (nodeId: string, readings: readonly Reading[], session?: FetchSession) => {
     const broker = await cluster.findBroker({ nodeId });
-    const answered = broker.fetch(requestFor(readings));
+    const request = requestFor(readings);
+    const answered = session ? session.fetch(broker, request) : broker.fetch(request);
     options.asked(readings);
     const { responses } = await answered;
-    polling.set(nodeId, Date.now());
+    polling.set(nodeId, performance.now());
     return responses.flatMap(({ topicName, partitions }) =>
       partitions.map(({ partition, messages, highWatermark }) => ({
         place: placeOf(topicName, partition),
@@ -168,7 +175,7 @@ export const createPoller = (options: PollerOptions): Poller => {
     else options.skip(reading, found.end);
   };
 
-  const fetch = async (nodeId: string, readings: readonly Reading[]): Promise<'nothing' | 'known' | 'new'> => {
+  const fetch = async (nodeId: string, readings: readonly Reading[], session?: FetchSession): Promise<Brought> => {
     const byPlace = new Map<string, Reading[]>();
     for (const reading of readings) {
       const place = placeOf(reading.reader.topic, reading.reader.partition);
@@ -176,9 +183,9 @@ export const createPoller = (options: PollerOptions): Poller => {
       if (others) others.push(reading);
       else byPlace.set(place, [reading]);
     }
-    let brought: 'nothing' | 'known' | 'new' = 'nothing';
+    let brought: Brought = 'nothing';
     const empty: Reading[] = [];
-    for (const { place, messages, end } of await fetchFrom(nodeId, readings))
+    for (const { place, messages, end } of await fetchFrom(nodeId, readings, session))
       for (const reading of byPlace.get(place) ?? []) {
         const isNew = show(reading, messages, end);
         if (isNew) brought = 'new';
@@ -206,17 +213,19 @@ export const createPoller = (options: PollerOptions): Poller => {
 
   const start = (nodeId: string) => {
     if (polling.has(nodeId) || closed) return;
-    polling.set(nodeId, Date.now());
+    polling.set(nodeId, performance.now());
     const poll = async () => {
+      const session = options.incremental ? new FetchSession() : undefined;
       try {
         for (let failures = 0; !closed; ) {
-          if (Date.now() - leadersAt > LEADERS_MS) kick();
+          if (performance.now() - leadersAt > LEADERS_MS) kick();
           const readings = wanted().filter((reading) => leaderOf(reading) === nodeId);
           if (readings.length === 0) return;
           try {
-            const brought = await fetch(nodeId, readings);
+            const brought = await fetch(nodeId, readings, session);
             failures = 0;
-            if (brought === 'known') await sleep(options.paceMs);
+            const restMs = options.restMs(brought);
+            if (restMs > 0) await sleep(restMs);
           } catch (error) {
             if (closed) return;
             failures += 1;
@@ -233,7 +242,7 @@ export const createPoller = (options: PollerOptions): Poller => {
 
   return {
     kick,
-    healthy: () => [...polling.values()].every((answeredAt) => Date.now() - answeredAt < SILENCE_MS),
+    healthy: () => [...polling.values()].every((answeredAt) => performance.now() - answeredAt < SILENCE_MS),
     close: async () => {
       closed = true;
       // Ends what waits for an answer. Who was about to ask would connect again, so that it takes a second time.

@@ -59,11 +59,11 @@ export const createRecordReader = (
   };
 
   const untilRead = async (topic: TopicName, partition: number, offset: number, over: () => boolean) => {
-    const unsureUntil = Date.now() + UNSURE_MS;
+    const unsureUntil = performance.now() + UNSURE_MS;
     for (;;) {
       try {
         const { message, sure } = await fetch(prefix + topic, partition, offset);
-        if (!message && !sure && Date.now() < unsureUntil && !over()) {
+        if (!message && !sure && performance.now() < unsureUntil && !over()) {
           await sleep(RETRY_MS);
           continue;
         }
@@ -78,13 +78,13 @@ export const createRecordReader = (
   };
 
   const inTime = async <T>(topic: TopicName, work: (over: () => boolean) => Promise<T>): Promise<T> => {
-    const end = Date.now() + READ_MS;
+    const end = performance.now() + READ_MS;
     const timer = new AbortController();
     const late = sleep(READ_MS, undefined, { signal: timer.signal }).then(() => {
       throw new Error(`a record was not read in ${READ_MS} ms`);
     });
     try {
-      return await Promise.race([work(() => closed || Date.now() > end), late]);
+      return await Promise.race([work(() => closed || performance.now() > end), late]);
     } catch (error) {
       throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', `a record of ${topic} could not be read`, error);
     } finally {

@@ -1,4 +1,4 @@
-import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
+import type { Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { TopicName } from '../../../topics/index.ts';
 import type { Codec } from '../codec.ts';
@@ -22,9 +22,9 @@ export interface OpenConsumer {
 /** What the parts of the Kafka log stand on. */
 export interface KafkaLogContext {
   kafka: Kafka;
-  admin: Admin;
   codec: Codec;
-  fetcher: Fetcher;
+  /** Agents' topics have one of their own: there are many, and what is fetched of others must not wait for them. */
+  fetcherOf(topic: TopicName): Fetcher;
   reader: RecordReader;
   offsets: TopicOffsets;
   logger: Logger;

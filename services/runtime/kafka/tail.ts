@@ -17,7 +17,7 @@ export const startTail = async (
   see: (record: AnyRecorded) => void,
   options: TailOptions,
 ): Promise<Tail & OpenConsumer> => {
-  const { codec, prefix, logger, fetcher, offsets } = context;
+  const { codec, prefix, logger, fetcherOf, offsets } = context;
   const { patienceMs = 0 } = options;
   const wanted = options.types && new Set<string>(options.types);
   const ranges = await rangesOf(context, topics, options);
@@ -80,7 +80,7 @@ export const startTail = async (
     };
     // What has expired since the tail began is not waited for.
     const outOfRange = async () => {
-      const bound = (await offsets.bounds(name)).find((b) => b.partition === partition);
+      const bound = (await offsets.bounds([name])).get(name)?.find((b) => b.partition === partition);
       if (bound && position.next < bound.low) skip(bound.low);
       else if (bound && position.next > bound.high) position.next = bound.high;
     };
@@ -94,14 +94,14 @@ export const startTail = async (
 
   const positions = ranges.map(positionOf);
   const byPlace = new Map(positions.map((position) => [`${position.topic} ${position.partition}`, position]));
-  for (const { reader } of positions) fetcher.add(reader);
+  for (const { topic, reader } of positions) fetcherOf(topic).add(reader);
 
   return {
     caughtUp,
     close: async () => {
       closed = true;
       clearTimeout(timer);
-      for (const { reader } of positions) fetcher.remove(reader);
+      for (const { topic, reader } of positions) fetcherOf(topic).remove(reader);
     },
     healthy: () => true,
     appended: (record) => {

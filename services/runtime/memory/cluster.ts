@@ -1,4 +1,4 @@
-import { type TopicName, topics } from '../../../topics/index.ts';
+import { fileOf, type TopicName } from '../../../topics/index.ts';
 import type { RawRecord } from '../recorded.ts';
 import type { Member } from './member.ts';
 
@@ -54,7 +54,7 @@ export class MemoryCluster {
   }
 }
 
-export const partitionsOf = (topic: TopicName) => Array.from({ length: topics[topic].partitions }, (_, i) => i);
+export const partitionsOf = (topic: TopicName) => Array.from({ length: fileOf(topic).partitions }, (_, i) => i);
 
 export const hashOf = (key: string) => {
   let hash = 0;

@@ -1,0 +1,96 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { AgentCard } from '@a2a-js/sdk';
+import { Command } from 'commander';
+import { Agent } from 'undici';
+import { type Document, isMap, parseDocument, stringify } from 'yaml';
+import { ConfigurationRefused } from '../../services/configuration/problem.ts';
+import { readMeshFile } from '../../services/configuration/read-mesh-file.ts';
+import { cardUrlOf } from '../../services/edge-a2a/cards/cards.ts';
+import { fetchBounded, Unfit } from '../../services/edge-a2a/cards/fetch-bounded.ts';
+import { readCard } from '../../services/edge-a2a/cards/read-card.ts';
+import { plain } from '../text.ts';
+
+/** @throws Error that says what is wrong, where there is no card. */
+const fetchCard = async (url: string): Promise<AgentCard> => {
+  if (!URL.canParse(url)) throw new Error(`${url} is no URL`);
+  const at = cardUrlOf(url);
+  const dispatcher = new Agent();
+  try {
+    return readCard(await fetchBounded(at, {}, dispatcher, new AbortController().signal)).card;
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error;
+    throw new Error(`there is no agent card at ${at}: ${error.message}`);
+  } finally {
+    await dispatcher.close();
+  }
+};
+
+/** A name for mesh.yaml, of the card's; empty where that has nothing to make one of. */
+export const nameOf = (name: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 64)
+    .replaceAll(/^-+|-+$/g, '');
+
+type NewAgent = Readonly<Record<'unit' | 'owner' | 'url', string>>;
+
+/** The library would lay out the whole file anew: what is added is put between the lines that are there, where it can be. */
+const added = (text: string, document: Document, name: string, agent: NewAgent): string => {
+  const agents = document.get('agents', true);
+  const begun = text === '' || text.endsWith('\n') ? text : `${text}\n`;
+  if (agents === undefined) return begun + stringify({ agents: { [name]: agent } }, { lineWidth: 0 });
+  if (!isMap(agents) || agents.flow || !agents.range) {
+    document.setIn(['agents', name], document.createNode(agent));
+    return document.toString({ lineWidth: 0 });
+  }
+  const [start, end] = agents.range;
+  const indent = ' '.repeat(start - text.lastIndexOf('\n', start - 1) - 1);
+  const at = begun[end - 1] === '\n' ? end : begun.indexOf('\n', end) + 1;
+  const lines = stringify({ [name]: agent }, { lineWidth: 0 }).replaceAll(/^(?=.)/gm, indent);
+  return begun.slice(0, at) + lines + begun.slice(at);
+};
+
+/**
+ * A mesh.yaml with one more agent.
+ * @param file what problems call it.
+ * @throws where there is one of that name; ConfigurationRefused where the file is not right, or would not be.
+ */
+export const withAgent = (text: string, file: string, name: string, agent: NewAgent): string => {
+  const document = parseDocument(text);
+  if (document.hasIn(['agents', name])) throw new Error(`${file} has an agent ${name}: name another with --name`);
+  const more = document.errors.length === 0 ? added(text, document, name, agent) : text;
+  const read = readMeshFile(Buffer.from(more), file);
+  if (Array.isArray(read)) throw new ConfigurationRefused(read);
+  return more;
+};
+
+interface Options {
+  name?: string;
+  unit: string;
+  owner: string;
+  mesh: string;
+}
+
+export const registerCommand = new Command('register')
+  .description('put an A2A server into mesh.yaml, after a look at its card')
+  .argument('<url>', 'its base URL, or that of its card')
+  .option('--name <name>', "what the mesh calls it; default: of the card's name")
+  .requiredOption('--unit <unit>', 'the unit of mesh.yaml that pays for it')
+  .requiredOption('--owner <person>', 'the person of mesh.yaml who is accountable for it')
+  .option('--mesh <file>', 'the file', 'mesh.yaml')
+  .addHelpText(
+    'after',
+    '\nExample:\n  parley agents register https://weather.example.com --unit research --owner owner@example.com',
+  )
+  .action(async (url: string, { name, unit, owner, mesh }: Options) => {
+    const { name: title, version, description } = await fetchCard(url);
+    const agent = name ?? nameOf(title);
+    if (agent === '') throw new Error(`no name can be made of ${plain(title, 60)}: give it one with --name`);
+    await writeFile(mesh, withAgent(await readFile(mesh, 'utf8'), basename(mesh), agent, { unit, owner, url }));
+    console.log(plain(`${title} ${version} is agents.${agent} of ${mesh} now: ${description}`, 400));
+    console.log(
+      `Run \`parley apply ${mesh}\` (\`parley up\` does so by itself), and let a policy permit agent.send to it.`,
+    );
+  });

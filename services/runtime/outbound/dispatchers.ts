@@ -1,0 +1,33 @@
+import { Agent, type Dispatcher } from 'undici';
+import type { Connection } from '../configuration.ts';
+
+/** Connections to upstreams, kept open between calls. */
+export interface Dispatchers {
+  /** The one for a connection as it is configured now. */
+  of(connection: Connection): Dispatcher;
+  /** Hangs up. */
+  close(): Promise<void>;
+}
+
+// As many connections as there are calls: undici's own default. Its 4 s of keep-alive are kept too unless the upstream
+// offers more: uvicorn, under most local model servers, hangs up after 5 s and does not say so.
+const open = ({ connectTimeoutMs }: Connection) => new Agent({ connect: { timeout: connectTimeoutMs, noDelay: true } });
+
+export const createDispatchers = (): Dispatchers => {
+  const agents = new Map<string, { agent: Agent; settings: string }>();
+  return {
+    of: (connection) => {
+      const settings = `${connection.url} ${connection.connectTimeoutMs}`;
+      const known = agents.get(connection.id);
+      if (known?.settings === settings) return known.agent;
+      // Calls that run on the old one end there.
+      void known?.agent.close().catch(() => {});
+      const agent = open(connection);
+      agents.set(connection.id, { agent, settings });
+      return agent;
+    },
+    close: async () => {
+      await Promise.all([...agents.values()].map(({ agent }) => agent.destroy()));
+    },
+  };
+};
