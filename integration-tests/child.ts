@@ -26,6 +26,7 @@ export const spawnMesh = async (
       SCHEMA_REGISTRY_URL: registry.url,
       PARLEY_TOPIC_PREFIX: topicPrefix,
       PARLEY_PORT: String(port),
+      PARLEY_GRPC_PORT: '0',
       LOG_LEVEL: 'warn',
       ...env,
     },

@@ -1,85 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { brokenTasks } from './broken-tasks.ts';
 import type { Evidence, LoggedRecord } from './evidence.ts';
+import { dispatched, good, goodTask, without } from './good-story.ts';
 import { check, invariants } from './index.ts';
 import type { Of } from './reading.ts';
-import { createStory, failure, type Story } from './story.ts';
-import { artifactOf, beginTask, endTask, statusOf } from './task-story.ts';
-
-const dispatched = (story: Story, id = 'r1', more: Parameters<Story['request']>[2] = {}) => {
-  const request = story.request(id, 'c1', more);
-  const permitted = story.permit(request);
-  return { request, permitted, dispatch: story.dispatch(permitted, request) };
-};
-
-/** Completed, denied, failed over, streamed and not repeatable ones, with some events twice. */
-const good = (): Story => {
-  const story = createStory();
-  const one = dispatched(story);
-  story.call(one.dispatch);
-  const completed = story.complete(one.dispatch);
-  story.again(one.dispatch);
-  story.again(completed);
-  const usage = story.meter(completed);
-  story.again(usage);
-  story.deny(story.request('r2', 'c1'));
-  const two = dispatched(story, 'r3', { streaming: true });
-  story.call(two.dispatch);
-  const failed = story.fail(two.dispatch);
-  const second = story.dispatch(failed, two.request, 2);
-  story.call(second);
-  story.chunk(second, 0);
-  story.chunk(second, 1);
-  story.meter(story.complete(second, 2));
-  const once = dispatched(story, 'r4', { repeatable: false });
-  story.say(once.dispatch, 'AttemptBegun', { target: once.dispatch.data.target, attempt: 1 });
-  story.call(once.dispatch);
-  const limited = story.fail(once.dispatch, { failure: { ...failure, reason: 'RATE_LIMITED', status: 429 } });
-  const third = story.dispatch(limited, once.request, 2);
-  story.call(third);
-  story.meter(story.complete(third));
-  return story;
-};
-
-/** A task with an artifact, a call of a model, a step, a timer, and one that was begun in its course. */
-const task = (story: Story) => {
-  const own = beginTask(story, 'task');
-  own.report(statusOf('task', 'WORKING'));
-  own.keep();
-  const call = own.call('one');
-  const asking = own.calling(call);
-  const answer = story.complete(story.dispatch(story.permit(asking), asking));
-  story.meter(answer);
-  const ending = { outcome: 'COMPLETED' as const, status: 200, reason: '', message: Buffer.from('{}') };
-  story.say(answer, 'CallAnswered', { agent: 'clerk', taskId: 'task', callId: 'one', ...ending });
-  const recorded = { agent: 'clerk', taskId: 'task', step: 1, name: 'step', result: Buffer.from('1'), failed: false };
-  story.effect('task', 'step', 'first run');
-  story.say(own.dispatch, 'StepRecorded', recorded);
-  const child = beginTask(story, 'child', 'task');
-  return { ...own, child, called: call };
-};
-const timer = (story: Story, cause: LoggedRecord, at: number) => {
-  const data = { timerId: 'nap', taskId: 'task', agent: 'clerk', purpose: 'SLEEP' as const, at };
-  return story.say({ ...cause, key: 'c1/task.nap' } as LoggedRecord, 'TimerSet', data, `nap until ${at}`);
-};
-const fire = (story: Story, set: ReturnType<typeof timer>, index = 'fired') => {
-  const { timerId, taskId, agent, purpose } = set.data;
-  const fired = story.say(set, 'TimerFired', { timerId, taskId, agent, purpose }, index);
-  story.say({ ...fired, key: 'c1' } as LoggedRecord, 'TimerElapsed', { agent, taskId, timerId });
-  return fired;
-};
-const goodTask = (story = good()) => {
-  const own = task(story);
-  own.report(artifactOf('task', 'text'));
-  own.keep();
-  fire(story, timer(story, own.dispatch, 0));
-  endTask(story, own.child, 'COMPLETED');
-  endTask(story, own, 'COMPLETED');
-  return { story, ...own };
-};
-
-test('tasks of agents that do what they should keep every promise', () => {
-  expect(check(goodTask().story.evidence())).toEqual([]);
-});
+import { failure, type Story } from './story.ts';
 
 const asked = ({ request }: Of<'RequestReceived'>['data']) => ({
   subject: request.subject,
@@ -97,13 +22,12 @@ const responseFailed = (story: Story, request: Of<'RequestReceived'>, cause: Log
     estimated: false,
   });
 
-const without = (evidence: Evidence, gone: (record: LoggedRecord) => boolean): Evidence => ({
-  ...evidence,
-  records: evidence.records.filter((record) => !gone(record)),
-});
-
 test('good evidence keeps every promise', () => {
   expect(check(good().evidence())).toEqual([]);
+});
+
+test('tasks of agents that do what they should keep every promise', () => {
+  expect(check(goodTask().story.evidence())).toEqual([]);
 });
 
 test('where the run ended early, what is open is no violation', () => {
@@ -122,8 +46,6 @@ test('what is not known of places in the log is not held against the mesh', () =
   const unplaced = records.map(({ sequence: _, ...record }) => record as LoggedRecord);
   expect(check({ ...rest, records: unplaced, calls: calls.map(({ logged: _, ...call }) => call) })).toEqual([]);
 });
-
-const isDelivered = ({ type }: LoggedRecord) => type === 'MessageDelivered';
 
 /** Each breaks one promise of a mesh that is well otherwise. */
 const broken: [invariant: string, how: string, evidence: () => Evidence][] = [
@@ -374,190 +296,18 @@ const broken: [invariant: string, how: string, evidence: () => Evidence][] = [
       return { ...evidence, answers: [...evidence.answers, { requestId: 'r2', status: 200, whole: true }] };
     },
   ],
-  [
-    'updates numbered',
-    'an update that is missing',
-    () => without(goodTask().story.evidence(), (r) => r.type === 'TaskUpdated' && r.data.sequence === 2),
-  ],
-  [
-    'updates numbered',
-    'an update after the end',
-    () => {
-      const { story, report, keep } = goodTask();
-      report(statusOf('task', 'WORKING'));
-      keep();
-      return story.evidence();
-    },
-  ],
-  [
-    'updates numbered',
-    'a task that is submitted again',
-    () => {
-      const story = good();
-      const own = task(story);
-      own.report(statusOf('task', 'SUBMITTED'));
-      own.keep();
-      return story.evidence();
-    },
-  ],
-  [
-    'tasks fold',
-    'a record with another artifact',
-    () => {
-      const { story, keep } = goodTask();
-      keep({ artifacts: { a: 'another' } });
-      return story.evidence();
-    },
-  ],
-  [
-    'tasks fold',
-    'a record that is behind',
-    () => {
-      const { story, keep } = goodTask();
-      keep({ sequence: 1 });
-      return story.evidence();
-    },
-  ],
-  [
-    'own tasks only',
-    'a task that another agent goes on with',
-    () => {
-      const story = good();
-      const own = task(story);
-      own.report(statusOf('task', 'WORKING'), 'thief');
-      own.keep();
-      return story.evidence();
-    },
-  ],
-  [
-    'calls once',
-    'a call that becomes two requests',
-    () => {
-      const { story, called, calling } = goodTask();
-      const again = calling(called);
-      story.again({ ...again, id: 'another' });
-      return story.evidence();
-    },
-  ],
-  [
-    'calls once',
-    'a call that nothing comes of',
-    () => {
-      const story = good();
-      task(story).call('two');
-      return story.evidence();
-    },
-  ],
-  [
-    'calls once',
-    'a call for nobody before its agent',
-    () => {
-      const story = good();
-      const own = task(story);
-      own.calling(own.call('two'), []);
-      return story.evidence();
-    },
-  ],
-  ['agents told', 'a message that is not delivered', () => without(goodTask().story.evidence(), isDelivered)],
-  [
-    'agents told',
-    'an answer that is told twice',
-    () => {
-      const { story } = goodTask();
-      const evidence = story.evidence();
-      const answered = evidence.records.find(({ type }) => type === 'CallAnswered')!;
-      story.again({ ...answered, id: 'another' });
-      return evidence;
-    },
-  ],
-  [
-    'steps once',
-    'a step that is done again after it was recorded',
-    () => {
-      const { story } = goodTask();
-      story.effect('task', 'step', 'second run');
-      return story.evidence();
-    },
-  ],
-  [
-    'steps once',
-    'a step that is done twice in a run',
-    () => {
-      const { story } = goodTask();
-      const evidence = story.evidence();
-      return { ...evidence, effects: [...evidence.effects!, ...evidence.effects!] };
-    },
-  ],
-  [
-    'ended in time',
-    'a turn that outlasts its deadline',
-    () => {
-      const story = good();
-      task(story);
-      const evidence = story.evidence();
-      return { ...evidence, endedAt: evidence.endedAt! + 120_000 };
-    },
-  ],
-  [
-    'ended in time',
-    'a cancelled task that goes on',
-    () => {
-      const story = good();
-      const own = task(story);
-      const { subject } = own.request.data.request;
-      const cancelled = { taskId: 'task', agent: 'clerk', subject, reason: 'not wanted' };
-      story.say(own.request, 'TaskCancelRequested', cancelled);
-      return story.evidence();
-    },
-  ],
-  [
-    'sub-tasks cancelled',
-    'a task whose parent was cancelled',
-    () => {
-      const story = good();
-      endTask(story, task(story), 'CANCELED');
-      return story.evidence();
-    },
-  ],
-  [
-    'timers once',
-    'a timer that fires too early',
-    () => {
-      const { story, dispatch } = goodTask();
-      fire(story, timer(story, dispatch, dispatch.time + 60_000));
-      return story.evidence();
-    },
-  ],
-  [
-    'timers once',
-    'a timer that fires twice',
-    () => {
-      const { story, dispatch } = goodTask();
-      const set = timer(story, dispatch, 1);
-      fire(story, set);
-      fire(story, set, 'again');
-      return story.evidence();
-    },
-  ],
-  [
-    'timers once',
-    'a timer that never fires',
-    () => {
-      const { story, dispatch } = goodTask();
-      timer(story, dispatch, 1);
-      return story.evidence();
-    },
-  ],
 ];
 
 describe('finds', () => {
-  test.each(broken)('%s: %s', (invariant, _, evidence) => {
+  test.each([...broken, ...brokenTasks])('%s: %s', (invariant, _, evidence) => {
     const violations = check(evidence());
     expect(violations.map((v) => v.invariant)).toContain(invariant);
   });
 
   test('every invariant is among them', () => {
-    expect(new Set(broken.map(([invariant]) => invariant))).toEqual(new Set(invariants.map(({ name }) => name)));
+    expect(new Set([...broken, ...brokenTasks].map(([invariant]) => invariant))).toEqual(
+      new Set(invariants.map(({ name }) => name)),
+    );
   });
 });
 

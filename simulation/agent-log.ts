@@ -32,8 +32,8 @@ export const agentCodec: PartitionOptions['codec'] = {
 };
 
 /** Nothing is given up: an append ends when it is in the log. */
-export const outboxOf = (cluster: Cluster, producer: Producer, topic: TopicName): PartitionOptions['writer'] => {
-  const append: PartitionOptions['writer']['append'] = async (partition, messages) => {
+export const outboxOf = (cluster: Cluster, producer: Producer, topic: TopicName): PartitionOptions['writer'] => ({
+  append: async (partition, messages) => {
     const records = messages.map(({ key, value, headers }) => ({
       topic,
       partition,
@@ -49,13 +49,9 @@ export const outboxOf = (cluster: Cluster, producer: Producer, topic: TopicName)
       } catch {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
-  };
-  return {
-    append,
-    appendByKey: async (message) => void (await append(cluster.partitionOf(message.key, topic), [message])),
-    close: async () => {},
-  };
-};
+  },
+  close: async () => {},
+});
 
 /**
  * @param seenTo told up to which record of the log, by its sequence, an end that is asked for tells of a topic's partition.

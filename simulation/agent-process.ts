@@ -143,7 +143,8 @@ export class AgentProcess {
     const about = { id, type: 'AgentAnnounced', source: `agent/${this.agent}`, key: this.agent, time: Date.now() };
     const links = { correlationId: `agent/${this.agent}`, causationId: '', traceparent: '', taskId: '' };
     const value = agentCodec.encode('AgentAnnounced', data);
-    await this.outbox.appendByKey({ key: this.agent, value, headers: headersOf({ ...about, ...links }) });
+    const partition = this.#cluster.partitionOf(this.agent, agentTopics(this.agent).outbox);
+    await this.outbox.append(partition, [{ key: this.agent, value, headers: headersOf({ ...about, ...links }) }]);
   }
 
   #card(): Buffer {

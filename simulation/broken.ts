@@ -290,9 +290,7 @@ export const broken: readonly Broken[] = [
   },
   {
     how: 'a cancellation goes no deeper',
-    parts: withProcessor('task-state', ({ decide }) => ({
-      decide: (event, state) => (event.type === 'TaskCancelRequested' ? [] : decide(event, state)),
-    })),
+    parts: saying('task-state', 'TaskCancelRequested', () => undefined),
     found: 'sub-tasks cancelled',
   },
   {

@@ -8,11 +8,13 @@ import type { PolicyState } from '../services/policy/policy.ts';
 import type { RoutingState } from '../services/routing/routing.ts';
 import { RuntimeError } from '../services/runtime/errors.ts';
 import type { Log } from '../services/runtime/log.ts';
+import type { TaskStateState } from '../services/task-state/task-state.ts';
 import { type Outcome, once, type Redelivery, runAlone } from './alone.ts';
 import { type AnyProcessor, wholeMesh } from './process.ts';
 import { simulate } from './simulate.ts';
+import { tasksOf } from './states.ts';
 
-const names = ['policy', 'routing', 'metering', 'audit'] as const;
+const names = ['policy', 'routing', 'metering', 'audit', 'task-state', 'edge-agents'] as const;
 type Name = (typeof names)[number];
 
 const processorOf = (name: Name) => (log: Log) => wholeMesh.processors(log).find((p) => p.name === name)!;
@@ -26,11 +28,16 @@ beforeAll(async () => {
 const inputsOf = ({ reads, follows }: AnyProcessor, records: readonly LoggedRecord[]) =>
   records.filter(({ type }) => [...reads, ...follows].includes(type));
 
+/** Where a report is differs once others came again before it. */
+const unplaced = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (key, one) => (key === 'reported' ? undefined : one)));
+
 /** Each event that it stated, once. Where entries are in the chain of audit follows from where the events are. */
 const statedBy = (name: Name, { records }: Outcome) => {
   const stated = new Map(
     records.filter(({ source }) => source === name).map(({ id, type, data }) => [id, { type, data }] as const),
   );
+  if (name === 'task-state') return unplaced([...stated].sort(([a], [b]) => (a < b ? -1 : 1)));
   if (name !== 'audit') return [...stated].sort(([a], [b]) => (a < b ? -1 : 1));
   return [...stated.values()].map(({ data }) => (data as { eventId: string }).eventId).sort();
 };
@@ -39,6 +46,8 @@ const statedBy = (name: Name, { records }: Outcome) => {
 const lasting = (name: Name, state: unknown) => {
   if (name === 'audit') return undefined;
   if (name === 'policy') return (state as PolicyState)?.version;
+  if (name === 'task-state')
+    return unplaced([...(state as TaskStateState).partitions].map(([partition, tasks]) => [partition, tasksOf(tasks)]));
   if (name !== 'routing') return state;
   const { configuration, breakers } = state as RoutingState;
   return { configuration, open: [...breakers].filter(([, { open }]) => open).map(([target]) => target) };
@@ -54,11 +63,14 @@ const chainFindings = ({ records }: Outcome) => {
   return check.report().findings;
 };
 
+/** What these say depends on the order across topics, which no redelivery decides. */
+const acrossTopics: ReadonlySet<Name> = new Set(['routing', 'task-state']);
+
 const redelivery = (name: Name, crashes: boolean): fc.Arbitrary<Redelivery> =>
   fc.record({
     seed: fc.nat(1_000_000),
     again: fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 12 })), { maxLength: 40 }),
-    inTurn: fc.constant(name === 'routing'),
+    inTurn: fc.constant(acrossTopics.has(name)),
     crashes: crashes ? fc.array(fc.nat(40), { maxLength: 3 }) : fc.constant([]),
   });
 

@@ -37,7 +37,7 @@ const plain = (value: unknown): unknown =>
   );
 
 /** Of calls and reports an instance knows those of the time since it began. */
-const tasksOf = ({ open, ended, children }: Tasks) =>
+export const tasksOf = ({ open, ended, children }: Tasks) =>
   plain({
     open: Object.fromEntries(open),
     ended: Object.fromEntries(ended),

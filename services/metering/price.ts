@@ -5,6 +5,9 @@
  */
 import type { Configuration } from '../runtime/configuration.ts';
 
+/** Counted for whoever wants to know, and charged only where they have a price. */
+const FREE: ReadonlySet<string> = new Set(['agent_updates']);
+
 export type Meters = Readonly<Record<string, number>>;
 
 export interface Cost {
@@ -42,7 +45,7 @@ export const costOf = (meters: Meters, nanosPer: Readonly<Record<string, number>
   const nanos = Math.round(charged.reduce((sum, [meter, amount]) => sum + amount * (nanosPer[meter] ?? 0), 0));
   // More than nine million in one call is no price, and more than the log can hold.
   if (!Number.isSafeInteger(nanos)) return { costNanos: 0, priced: false };
-  return { costNanos: nanos, priced: charged.every(([meter]) => hasPrice(meter)) };
+  return { costNanos: nanos, priced: charged.every(([meter]) => FREE.has(meter) || hasPrice(meter)) };
 };
 
 /** The prices of a target, or else of the resource it serves; none where neither has any. */

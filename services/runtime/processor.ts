@@ -12,9 +12,9 @@ import {
   topicOf,
 } from '../../topics/index.ts';
 import { deadLetter } from './dead-letter.ts';
-import { isLogUnavailable } from './errors.ts';
+import { isLogUnavailable, RuntimeError } from './errors.ts';
 import { follow } from './event.ts';
-import type { AnyRecorded, AssignedPartition, Event, TailOptions } from './log.ts';
+import type { AnyRecorded, AssignedPartition, Consuming, Event, TailOptions } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { RecentIds } from './recent-ids.ts';
 import { hasEnvelope } from './recorded.ts';
@@ -92,6 +92,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
   const logger = context.logger.child({ service: processor.name });
   let state = processor.initialState();
   const isFollowed = (type: EventType) => processor.follows.includes(type);
+  let consumer: Consuming | undefined;
   /** Ids of the events decided on, by partition: a redelivered one is ignored. */
   const decided = new Map<number, RecentIds>();
 
@@ -185,6 +186,9 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
     const [first, last] = [events.filter((event) => !isKept(event)), events.filter(isKept)];
     try {
       if (first.length > 0) await log.append(first);
+      // What is kept is the last word: it is not for an instance to say that was frozen meanwhile, and may have been given up.
+      if (first.length > 0 && last.length > 0 && consumer && !consumer.owns(record.partition))
+        throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the partition may be another instance’s now');
       if (last.length > 0) await log.append(last);
       return events;
     } catch (error) {
@@ -203,7 +207,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
     }
   };
 
-  const consumer = await log.consume(processor.name, topicsOf(processor.reads), {
+  consumer = await log.consume(processor.name, topicsOf(processor.reads), {
     types: processor.reads,
     patienceMs: processor.patienceMs,
     assigned: async (assigned) => {
@@ -241,7 +245,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
 
   return {
     stop: async () => {
-      await consumer.close();
+      await consumer?.close();
       await followed.close();
     },
   };

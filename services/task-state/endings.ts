@@ -4,10 +4,10 @@ import type * as mesh from '../../schemas/generated.ts';
 import type { Recorded } from '../runtime/log.ts';
 import { Course, statusOfMesh } from './course.ts';
 import { cancelRequested, deadlineTimerOf, type Said } from './statements.ts';
-import { openBelow, type Tasks } from './tasks.ts';
+import { openToCancel, type Tasks } from './tasks.ts';
 
 const cancelBelow = (tasks: Tasks, taskId: string, subject: mesh.Subject, reason: string): Said[] =>
-  openBelow(tasks, taskId).map((task) => cancelRequested(task, subject, reason));
+  openToCancel(tasks, taskId).map((task) => cancelRequested(task, subject, reason));
 
 const STANDS: ReadonlySet<TaskState> = new Set([TaskState.TASK_STATE_COMPLETED, TaskState.TASK_STATE_REJECTED]);
 

@@ -9,7 +9,7 @@ import type { Recorded } from '../runtime/log.ts';
 import { Course, MAX_ARTIFACTS, statusOfMesh } from './course.ts';
 import { afterUpdate, digestOf } from './snapshot.ts';
 import { cancelRequested, reportRefused, responseFailed, type Said } from './statements.ts';
-import type { Ended, Snapshot, Tasks } from './tasks.ts';
+import { type Ended, openToCancel, type Snapshot, type Tasks } from './tasks.ts';
 
 type Report = Recorded<'TaskReported'>;
 type Reported = Recorded<'TaskReported' | 'CallReported' | 'SleepReported'>;
@@ -83,6 +83,9 @@ const failed = (event: Report, message: string): Introduced => {
   return { $case: 'task', value: rewriteTaskIds(task, ids) };
 };
 
+const CANCELED = nameOfState(TaskState.TASK_STATE_CANCELED);
+const PARENT_CANCELLED = 'The task that it was begun for was cancelled.';
+
 /** A task that begins. Where what is said of it can't be taken it has failed: who asked is to hear of it. */
 const begin = (event: Report, turn: mesh.Turn, update: Update | MalformedError, tasks: Tasks): Said[] => {
   const { announced, parentTaskId } = event.data;
@@ -95,7 +98,7 @@ const begin = (event: Report, turn: mesh.Turn, update: Update | MalformedError, 
   else course.change({ ...afterUpdate(course.snapshot, first, event.time), pending: writeTask(first.value) });
   // It was on its way when the task that it is for was cancelled.
   if (tasks.ended.get(parentTaskId)?.state === TaskState.TASK_STATE_CANCELED && course.snapshot.turn)
-    course.say(cancelRequested(course.snapshot, turn.subject, 'The task that it was begun for was cancelled.'));
+    course.say(cancelRequested(course.snapshot, turn.subject, PARENT_CANCELLED));
   return course.statements();
 };
 
@@ -108,7 +111,7 @@ const takeMessage = (course: Course, update: Extract<Update, { $case: 'message' 
   }
 };
 
-const goOn = (event: Report, known: Snapshot, update: Update | MalformedError): Said[] => {
+const goOn = (event: Report, known: Snapshot, update: Update | MalformedError, tasks: Tasks): Said[] => {
   const { turn, remote } = event.data;
   if (turn?.requestId === known.requestId) return [];
   const course = new Course(event, known, false);
@@ -123,6 +126,10 @@ const goOn = (event: Report, known: Snapshot, update: Update | MalformedError): 
     for (const one of updates) course.update(one);
   }
   if (course.snapshot !== known) course.change({ reported: event.offset });
+  // What began after the cancellation was heard of, and before its end was.
+  if (course.snapshot.state === CANCELED)
+    for (const task of openToCancel(tasks, known.taskId))
+      course.say(cancelRequested(task, known.subject, PARENT_CANCELLED));
   return course.statements();
 };
 
@@ -149,5 +156,5 @@ export const decideReport = (event: Report, tasks: Tasks): Said[] => {
   }
   const found = standing(tasks, event);
   if (Array.isArray(found)) return refused(event, found);
-  return found.open ? goOn(event, found.open, update) : tooLate(event, found.ended!, update);
+  return found.open ? goOn(event, found.open, update, tasks) : tooLate(event, found.ended!, update);
 };

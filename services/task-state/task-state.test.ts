@@ -452,9 +452,18 @@ describe('a cancellation', () => {
 
   test('holds whether the end that it led to was heard of before or after it', () => {
     const run = new Run(nested('a', ''), nested('b', 'a'), reported(status('CANCELED'), { taskId: 'a' }));
-    expect(cancels(run.take(cancelled('a')))).toEqual(['b']);
+    expect(cancels(run.of('TaskCancelRequested'))).toEqual(['b']);
+    expect(run.take(cancelled('a'))).toEqual([]);
     // That was on its way.
     expect(types(run.take(nested('late', 'a')))).toContain('TaskCancelRequested');
+  });
+
+  test('is of all that began before the end that it led to, each once', () => {
+    const run = new Run(nested('a', ''), nested('b', 'a'));
+    expect(cancels(run.take(cancelled('a')))).toEqual(['b']);
+    run.take(nested('c', 'a'));
+    run.take(reported(status('CANCELED'), { taskId: 'a' }));
+    expect(cancels(run.of('TaskCancelRequested'))).toEqual(['b', 'c']);
   });
 
   test('of a task that had completed is nothing', () => {

@@ -6,7 +6,7 @@ import { decideCall, decideSleep } from './call.ts';
 import { decideCancellation, decideTimer } from './endings.ts';
 import { decideReport } from './report.ts';
 import type { Said } from './statements.ts';
-import { keep, keepCall, noTasks, type Tasks } from './tasks.ts';
+import { keep, keepCall, keepCancellation, noTasks, type Tasks } from './tasks.ts';
 
 export const NAME = 'task-state';
 
@@ -46,6 +46,9 @@ export const evolve = (state: TaskStateState, event: Folded): TaskStateState => 
       break;
     case 'TaskSnapshot':
       keep(tasks, event.data);
+      break;
+    case 'TaskCancelRequested':
+      keepCancellation(tasks, event.data.taskId);
       break;
     case 'RequestReceived':
       keepCall(tasks, event.data.request);

@@ -19,6 +19,8 @@ export interface Tasks {
   children: Map<string, Set<string>>;
   /** Ids of the requests that open tasks made, as far as they are remembered. */
   calls: Map<string, Set<string>>;
+  /** Open tasks that somebody wants to be cancelled, as far as it is remembered. */
+  cancelling: Set<string>;
   /** Offset of the last report that was seen; -1: none. */
   reported: number;
 }
@@ -28,12 +30,14 @@ export const noTasks = (): Tasks => ({
   ended: new Map(),
   children: new Map(),
   calls: new Map(),
+  cancelling: new Set(),
   reported: -1,
 });
 
 const end = (tasks: Tasks, { taskId, agent, status, requestId, reported, parentTaskId, state }: Snapshot): void => {
   tasks.open.delete(taskId);
   tasks.calls.delete(taskId);
+  tasks.cancelling.delete(taskId);
   const siblings = tasks.children.get(parentTaskId);
   siblings?.delete(taskId);
   if (siblings?.size === 0) tasks.children.delete(parentTaskId);
@@ -64,11 +68,20 @@ export const keepCall = (tasks: Tasks, { id, parentTaskId }: mesh.Request): void
   tasks.calls.set(parentTaskId, calls.add(id));
 };
 
+/** Remembers that an open task is to be cancelled. */
+export const keepCancellation = (tasks: Tasks, taskId: string): void => {
+  if (tasks.open.has(taskId)) tasks.cancelling.add(taskId);
+};
+
 /** The open tasks that were begun in the course of this one, and in theirs. Ends also where tasks are said to go in a circle. */
-export const openBelow = (tasks: Tasks, taskId: string): Snapshot[] => {
+const openBelow = (tasks: Tasks, taskId: string): Snapshot[] => {
   const seen = new Set([taskId]);
   // A Set hands on what is added to it while it is gone through.
   for (const parent of seen) for (const child of tasks.children.get(parent) ?? []) seen.add(child);
   seen.delete(taskId);
   return [...seen].flatMap((id) => tasks.open.get(id) ?? []);
 };
+
+/** Those of them of which nobody has asked yet that they be cancelled. */
+export const openToCancel = (tasks: Tasks, taskId: string): Snapshot[] =>
+  openBelow(tasks, taskId).filter((task) => !tasks.cancelling.has(task.taskId));

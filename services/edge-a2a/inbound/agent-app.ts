@@ -3,7 +3,13 @@ import { A2A_CONTENT_TYPE, A2A_VERSION_HEADER } from '@a2a-js/sdk';
 import { RequestMalformedError } from '@a2a-js/sdk/errors';
 import type { A2ARequestHandler } from '@a2a-js/sdk/server';
 import { agentCardHandler, jsonRpcHandler, restHandler } from '@a2a-js/sdk/server/express';
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import type { SignedCard } from './cards.ts';
 import { meshProblems } from './errors.ts';
 import { type Form, parseError, problemIn, rewording } from './problem-forms.ts';
@@ -59,6 +65,18 @@ const answeringErrors =
     response.status(status).type(type).json(body);
   };
 
+/** A2A 0.3 (5.6.1) writes gRPC's address as a URL too; clients that say which version they speak want it bare. */
+const withSchemes = (response: Response): void => {
+  const json = response.json.bind(response);
+  response.json = (card: { additionalInterfaces?: { url: string; transport: string }[] }) =>
+    json({
+      ...card,
+      additionalInterfaces: card.additionalInterfaces?.map((one) =>
+        one.transport === 'GRPC' ? { ...one, url: `http://${one.url}` } : one,
+      ),
+    });
+};
+
 const addCard = (app: Express, card: AgentApp['card']): void => {
   const served = agentCardHandler({
     agentCardProvider: async () => (await card()).card,
@@ -73,6 +91,7 @@ const addCard = (app: Express, card: AgentApp['card']): void => {
         response.set('last-modified', since.toUTCString());
         // Who does not say is given a card of 1.0; of an agent that has clients of 0.3, one in both forms, as the SDK does.
         if (version === '0.3' || !isOlder) request.headers[VERSION] ||= version;
+        if (request.headers[VERSION] === undefined) withSchemes(response);
         served(request, response, next);
       } catch (error) {
         const { status, type, body } = problemIn('rest', error as Error);

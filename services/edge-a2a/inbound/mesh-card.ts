@@ -28,7 +28,7 @@ const interfacesOf = ({ agent, publicUrl, grpcAddress, isRoot }: Place): AgentIn
     ...(grpcAddress === undefined ? [] : [at('GRPC', '1.0', grpcAddress, agent)]),
     at('JSONRPC', '0.3', url),
     at('HTTP+JSON', '0.3', url),
-    ...(grpcAddress === undefined || !isRoot ? [] : [at('GRPC', '0.3', `http://${grpcAddress}`)]),
+    ...(grpcAddress === undefined || !isRoot ? [] : [at('GRPC', '0.3', grpcAddress)]),
   ];
 };
 

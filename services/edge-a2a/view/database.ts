@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
 
 /** Another one, and what is on disk is built again from the log. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const FILE = 'tasks.sqlite';
 
 const TABLES = `
@@ -22,6 +22,23 @@ const TABLES = `
   -- Apart: a row is written whole whenever a part of it changes.
   CREATE TABLE bodies (id TEXT PRIMARY KEY, task TEXT NOT NULL);
   CREATE INDEX tasks_of_asker ON tasks (tenant, asker, agent, updated DESC, id DESC);
+  CREATE INDEX tasks_of_state ON tasks (tenant, asker, agent, state, updated DESC, id DESC);
+  CREATE INDEX tasks_of_context ON tasks (context, tenant, asker, agent, updated DESC, id DESC);
+  -- A page tells how many tasks there are on all: counted for each page, they would hold up the process for as long as they are many.
+  CREATE TABLE counts (
+    tenant TEXT, asker TEXT, agent TEXT, state TEXT, tasks INTEGER NOT NULL,
+    PRIMARY KEY (tenant, asker, agent, state)
+  ) WITHOUT ROWID;
+  CREATE TRIGGER counted AFTER INSERT ON tasks BEGIN
+    INSERT INTO counts VALUES (NEW.tenant, NEW.asker, NEW.agent, NEW.state, 1)
+      ON CONFLICT DO UPDATE SET tasks = tasks + 1;
+  END;
+  CREATE TRIGGER counted_again AFTER UPDATE OF state ON tasks WHEN OLD.state <> NEW.state BEGIN
+    UPDATE counts SET tasks = tasks - 1
+      WHERE tenant = OLD.tenant AND asker = OLD.asker AND agent = OLD.agent AND state = OLD.state;
+    INSERT INTO counts VALUES (NEW.tenant, NEW.asker, NEW.agent, NEW.state, 1)
+      ON CONFLICT DO UPDATE SET tasks = tasks + 1;
+  END;
   CREATE TABLE positions (part INTEGER PRIMARY KEY, "offset" INTEGER NOT NULL, event TEXT NOT NULL);
   CREATE TABLE followed (one INTEGER PRIMARY KEY CHECK (one = 1), "at" INTEGER NOT NULL);
 `;

@@ -217,11 +217,18 @@ describe('the view of tasks', () => {
       story('planner', 'c', { agent: 'planner' })(said.task('planner', 'c', 9)),
     ]);
     await until(() => view.peek('planner') && view.peek('elsewhere'));
-    const list = (more: object) => ids(view.list({ ...query, ...more }).tasks);
+    const list = (more: object) => {
+      const { tasks, totalSize } = view.list({ ...query, ...more });
+      expect(totalSize).toBe(tasks.length);
+      return ids(tasks);
+    };
     expect(list({})).toEqual(['new', 'elsewhere', 'done']);
     expect(list({ contextId: 'c' })).toEqual(['new', 'done']);
     expect(list({ state: 'TASK_STATE_COMPLETED' })).toEqual(['done']);
-    expect(list({ after: START + 2 * 60_000 })).toEqual(['new', 'elsewhere']);
+    expect(list({ state: 'TASK_STATE_COMPLETED', contextId: 'd' })).toEqual([]);
+    // At that time or later: a2a.proto, ListTasksRequest.
+    expect(list({ after: START + 2 * 60_000 })).toEqual(['new', 'elsewhere', 'done']);
+    expect(list({ after: START + 2 * 60_000 + 1 })).toEqual(['new', 'elsewhere']);
   });
 
   it('gives a follower the task and then what comes after it, without a gap or a repeat', async () => {

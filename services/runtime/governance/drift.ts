@@ -15,8 +15,19 @@ export interface Drift {
 
 const MAX_REPLICAS = 3;
 const KNOWN_MS = 10_000;
+const LEADERLESS_MS = 30_000;
 const LOOK_MS = 50;
 const CREATE_MS = 30_000;
+
+/** kafkajs asks about all topics of a cluster, and any of them may be without a leader just now. */
+const patiently = async <T>(ask: () => Promise<T>): Promise<T> => {
+  for (const until = performance.now() + LEADERLESS_MS; ; await sleep(LOOK_MS))
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { type?: string }).type !== 'LEADER_NOT_AVAILABLE' || performance.now() > until) throw error;
+    }
+};
 
 /** In groups of `size`. */
 const grouped = <T>(all: readonly T[], size: number): T[][] =>
@@ -28,8 +39,8 @@ const summary = (names: readonly string[]) =>
 /** Topics that are missing, too narrow, or set otherwise. @param atOnce how many are made by one step. */
 export const topicDrift = async (admin: Admin, desired: readonly DesiredTopic[], atOnce = 1): Promise<Drift[]> => {
   if (desired.length === 0) return [];
-  const existing = new Set(await admin.listTopics());
-  const { brokers } = await admin.describeCluster();
+  const existing = new Set(await patiently(() => admin.listTopics()));
+  const { brokers } = await patiently(() => admin.describeCluster());
   const missing = desired.filter((t) => !existing.has(t.name));
   const present = desired.filter((t) => existing.has(t.name));
   const replicationFactor = Math.min(MAX_REPLICAS, brokers.length);
