@@ -10,7 +10,7 @@ import { type Codec, createCodec } from './kafka/codec.ts';
 import { createKafka } from './kafka/connection.ts';
 import { headersOf } from './kafka/envelope.ts';
 import { joinInbox } from './kafka/membership.ts';
-import { createOutbox, type Outbox } from './kafka/outbox.ts';
+import { createOutbox, type Outgoing, partitionOfKey } from './kafka/outbox.ts';
 import { Partition } from './kafka/partition.ts';
 import { createReader, type Reader } from './kafka/reader.ts';
 
@@ -41,19 +41,22 @@ const topicsOf = ({ prefix }: Environment, name: string) => ({
   outbox: `${prefix}agents.${name}.outbox`,
 });
 
-const checkTopics = async (reader: Reader, name: string, inbox: string, outbox: string): Promise<void> => {
+/** @returns how many partitions each has. */
+const checkTopics = async (reader: Reader, name: string, inbox: string, outbox: string): Promise<number> => {
   const counts = await Promise.all([inbox, outbox].map((topic) => reader.partitions(topic))).catch((cause: unknown) => {
     const advice = `is \`${name}: { log: true, … }\` among the agents of mesh.yaml, and applied?`;
     throw new Error(`${inbox} and ${outbox} can't be used: ${advice} (${(cause as Error).message})`, { cause });
   });
-  if (counts[0] !== counts[1]) throw new Error(`${inbox} has ${counts[0]} partitions and ${outbox} has ${counts[1]}`);
+  const [partitions = 0, others] = counts;
+  if (partitions !== others) throw new Error(`${inbox} has ${partitions} partitions and ${outbox} has ${others}`);
+  return partitions;
 };
 
-const announce = (codec: Codec, outbox: Outbox, name: string, card: object): Promise<void> => {
-  const data = { agent: name, card: Buffer.from(JSON.stringify(card)) };
+const announcementOf = (codec: Codec, name: string, card: object): Outgoing => {
+  const value = codec.encode('AgentAnnounced', { agent: name, card: Buffer.from(JSON.stringify(card)) });
   const about = { id: newId(), type: 'AgentAnnounced', source: `agent/${name}`, key: name, time: Date.now() };
   const headers = headersOf({ ...about, correlationId: `agent/${name}`, causationId: '', traceparent: '', taskId: '' });
-  return outbox.appendByKey({ key: name, value: codec.encode('AgentAnnounced', data), headers });
+  return { key: name, value, headers };
 };
 
 /** Ends the agent well when the process is told to end: its tasks need not wait until its membership has run out. */
@@ -86,11 +89,11 @@ const run = async (
     const kafka = createKafka(environment, `parley-agent-${name}`, logger);
     const reader = await createReader(kafka);
     undo.push(reader.close);
-    await checkTopics(reader, name, inbox, outbox);
+    const partitions = await checkTopics(reader, name, inbox, outbox);
     const codec = await createCodec(environment);
     const writer = await createOutbox(kafka, outbox, logger);
     undo.push(writer.close);
-    await announce(codec, writer, name, wholeCard(card, inbox));
+    await writer.append(partitionOfKey(name, partitions), [announcementOf(codec, name, wholeCard(card, inbox))]);
     const shared = { agent: name, handler, inbox, outbox, reader, writer, codec, logger, idleMs: milliseconds(idle) };
     const consumer: Consumer = kafka.consumer({
       groupId: `${environment.prefix}agent.${name}.tasks`,

@@ -67,6 +67,7 @@ const environment = ({ brokers, registryUrl, upstreamUrl }: MeshOptions, port: n
   KAFKA_BROKERS: brokers.join(','),
   SCHEMA_REGISTRY_URL: registryUrl,
   PARLEY_PORT: String(port),
+  PARLEY_GRPC_PORT: '0',
   LOG_LEVEL: 'info',
   CHAOS_UPSTREAM_URL: upstreamUrl,
   CHAOS_CLOCK_FILE: clock,

@@ -14,6 +14,7 @@ export interface MembershipOptions {
 }
 
 const COMMIT_MS = 1_000;
+const COMMIT_MAX_MS = 10_000;
 const STOP_MS = 10_000;
 const WAIT_MS = 500;
 const RETRY_MS = 1_000;
@@ -96,8 +97,16 @@ export const joinInbox = async (options: MembershipOptions): Promise<() => Promi
     );
     for (const { partition, committable } of offsets) committed.set(partition, committable);
   };
-  const tryToCommit = () =>
-    commit().catch((error: unknown) => logger.debug({ err: error }, 'offsets could not be committed yet'));
+  let committing: Promise<void> | undefined;
+  /** One at a time; one that kafkajs never ends holds up no other for long. */
+  const tryToCommit = (): Promise<void> => {
+    committing ??= Promise.race([commit(), sleep(COMMIT_MAX_MS, undefined, { ref: false })])
+      .catch((error: unknown) => logger.debug({ err: error }, 'offsets could not be committed yet'))
+      .finally(() => {
+        committing = undefined;
+      });
+    return committing;
+  };
 
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
@@ -114,6 +123,7 @@ export const joinInbox = async (options: MembershipOptions): Promise<() => Promi
     clearInterval(timer);
     for (const end = Date.now() + STOP_MS; busy() > 0 && Date.now() < end; )
       await Promise.race([freed.promise, sleep(WAIT_MS)]);
+    await committing;
     await tryToCommit();
     await consumer.disconnect();
     for (const partition of partitions.values()) partition.release();

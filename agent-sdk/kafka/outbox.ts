@@ -20,8 +20,6 @@ interface Append {
 export interface Outbox {
   /** Appends these to a partition in order, side by side. @returns the offset of the first. @throws TooLarge */
   append(partition: number, messages: Outgoing[]): Promise<number>;
-  /** Appends it where its key belongs. @throws what Kafka says against it */
-  appendByKey(message: Outgoing): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,6 +32,15 @@ const sizeOf = ({ key, value, headers }: Outgoing) =>
   key.length +
   value.length +
   Object.entries(headers).reduce((sum, [name, v]) => sum + name.length + v.length + 4, 0);
+
+const choose = Partitioners.DefaultPartitioner();
+
+/** The partition of a key, as every Kafka client chooses it (murmur2). */
+export const partitionOfKey = (key: string, partitions: number): number => {
+  const ignored = { partitionErrorCode: 0, leader: 0, replicas: [], isr: [] };
+  const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ ...ignored, partitionId }));
+  return choose({ topic: '', partitionMetadata, message: { key, value: null } });
+};
 
 const isTooLarge = (error: unknown) =>
   ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(String((error as { type?: unknown }).type));
@@ -111,7 +118,6 @@ export const createOutbox = async (kafka: Kafka, topic: string, logger: Logger):
         waiting.push({ partition, messages, bytes, landed, refused });
         flushing ??= flush();
       }),
-    appendByKey: async (message) => void (await producer.send({ topic, messages: [message], acks: -1 })),
     close: async () => {
       closing.abort();
       await producer.disconnect();

@@ -87,9 +87,11 @@ export class Hearing {
     const child = this.#children.get(childTaskId) ?? { task: undefined, sequence: 0 };
     if (sequence <= child.sequence) return;
     const ids = { id: childTaskId, contextId: this.#contextId };
-    const task = foldUpdate(child.task, JSON.parse(update.toString()) as StreamResponse, ids);
+    const said = JSON.parse(update.toString()) as StreamResponse;
+    const task = foldUpdate(child.task, said, ids);
     this.#children.set(childTaskId, { task, sequence });
-    if (endsTurn(state)) this.#operations.open(callId)?.settle(() => structuredClone(task));
+    // The agent's own message to the child, which still waits for it then, is no answer.
+    if (endsTurn(state) && !('message' in said)) this.#operations.open(callId)?.settle(() => structuredClone(task));
   }
 
   #returned(error: Refused, { callId }: Data<'ReportReturned'>): Consequence {

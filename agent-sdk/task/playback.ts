@@ -25,12 +25,11 @@ export class Playback {
     return this.#said.length > 0;
   }
 
-  /** Something more that was told. @returns whether it is new. */
-  add(told: Told): boolean {
-    if (this.#known.has(told.id)) return false;
+  /** Something more that was told, if it is new. */
+  add(told: Told): void {
+    if (this.#known.has(told.id)) return;
     this.#known.add(told.id);
     this.#told.push(told);
-    return true;
   }
 
   /** What the journal has of an operation. */
@@ -47,6 +46,11 @@ export class Playback {
   /** What was told next, unless something was said before. */
   get nextTold(): Told | undefined {
     return this.nextSaid ? undefined : this.#told[this.#heard];
+  }
+
+  /** The task was cancelled, and the run has not heard of it. */
+  get cancellation(): Told | undefined {
+    return this.#told.slice(this.#heard).find(({ type }) => type === 'CancelDelivered');
   }
 
   passSaid(): void {

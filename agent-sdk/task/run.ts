@@ -102,9 +102,8 @@ export class TaskRun {
   /** The mesh has told something more. What was told before is nothing. */
   deliver(told: Told): void {
     this.#wake();
-    if (this.#ended || this.#abandoned || !this.#journal.add(told)) return;
-    // Not in its turn: what the agent is about to say is of no use any more.
-    if (told.type === 'CancelDelivered' && !this.replaying) this.#hear(told);
+    if (!this.#ended && !this.#abandoned) this.#journal.add(told);
+    if (!this.replaying) this.#hearCancellation();
   }
 
   /** Does nothing more: somebody else goes on with the task, or a later run. */
@@ -180,6 +179,7 @@ export class TaskRun {
   /** Goes on where the journal ends. */
   async #say(): Promise<boolean> {
     if (this.replaying) return this.#closeUnfinished();
+    if (this.#hearCancellation()) return true;
     for (const operation of this.#unbegun.splice(0)) void this.#work(operation);
     if (this.#result && !this.#closed) this.#finish();
     if (this.#unstated.length === 0) return false;
@@ -217,6 +217,13 @@ export class TaskRun {
     this.#journal.passTold();
     this.#hear(next);
     return true;
+  }
+
+  /** Not in its turn: what the agent is about to say is of no use any more. */
+  #hearCancellation(): boolean {
+    const told = this.#closed || this.#abandoned ? undefined : this.#journal.cancellation;
+    if (told) this.#hear(told);
+    return told !== undefined;
   }
 
   #hear(told: Told): void {
@@ -257,7 +264,7 @@ export class TaskRun {
 
   /** Nothing that the agent says is heard any more: the task ends with its handler. */
   #silence(error: Error): void {
-    this.#silent = !this.#closed;
+    this.#silent ||= !this.#closed;
     this.#close(error);
     if (this.#silent && this.#result) this.#ended = true;
   }

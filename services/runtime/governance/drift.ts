@@ -25,7 +25,10 @@ const patiently = async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
       return await ask();
     } catch (error) {
-      if ((error as { type?: string }).type !== 'LEADER_NOT_AVAILABLE' || performance.now() > until) throw error;
+      // It says so through its retries.
+      const { type, cause } = error as { type?: string; cause?: { type?: string } };
+      const isLeaderless = [type, cause?.type].includes('LEADER_NOT_AVAILABLE');
+      if (!isLeaderless || performance.now() > until) throw error;
     }
 };
 
