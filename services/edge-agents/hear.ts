@@ -45,7 +45,12 @@ export const startHearing = async (context: ServiceContext): Promise<RunningServ
       if (events.length > 0) await log.append(events);
     } catch (error) {
       if (isLogUnavailable(error)) throw error;
-      await log.append([deadLetter(SOURCE, record, (error as Error).message, now())]);
+      const letter = deadLetter(SOURCE, record, (error as Error).message, now());
+      await log.append([letter]).catch((refused: unknown) => {
+        if (isLogUnavailable(refused)) throw refused;
+        // Too large itself: where the record is stays on record, and no other agent's outbox waits for it.
+        return log.append([{ ...letter, data: { ...letter.data, recordValue: null } }]);
+      });
     }
   };
   const consumer: Consumer = { types: hearingReads, assigned: async () => {}, revoked: () => {}, handle };

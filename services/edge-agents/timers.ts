@@ -10,6 +10,7 @@ import type { RunningService } from '../runtime/service.ts';
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const RETRY_MS = 1_000;
 const BATCH = 500;
+const SLACK = 1_000;
 
 interface Waiting {
   key: string;
@@ -22,7 +23,8 @@ interface Waiting {
 /** Fires the timers of the partitions that are this instance's. Fired by two instances, a timer's event is the same one. */
 export const startTimers = async (log: Log, logger: Logger, now: () => number): Promise<RunningService> => {
   const waiting = new Map<string, Waiting>();
-  const queue = new TinyQueue<Waiting>([], (a, b) => a.at - b.at);
+  const sooner = (a: Waiting, b: Waiting) => a.at - b.at;
+  let queue = new TinyQueue<Waiting>([], sooner);
   let alarm: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -69,6 +71,8 @@ export const startTimers = async (log: Log, logger: Logger, now: () => number): 
     const one: Waiting = { key, at: record.data.at, partition, set: record, timer: record.data };
     waiting.set(key, one);
     queue.push(one);
+    // What was cleared stays in the queue until its instant, and most deadlines are cleared long before.
+    if (queue.length > 2 * waiting.size + SLACK) queue = new TinyQueue([...waiting.values()], sooner);
   };
   const forget = (partitions: readonly number[]) => {
     for (const { key, partition } of waiting.values()) if (partitions.includes(partition)) waiting.delete(key);

@@ -66,6 +66,7 @@ export const checkMessage = (
 ): Message => {
   if (!message) return malformed('message is required.');
   if (message.messageId === '') malformed('message.messageId is required.');
+  if (message.messageId.length > MAX_ID) malformed(`message.messageId is longer than ${MAX_ID} characters.`);
   if (message.parts.length === 0) malformed('message.parts must not be empty.');
   const empty = message.parts.findIndex(({ content }) => content === undefined);
   if (empty >= 0) malformed(`message.parts[${empty}] has none of text, raw, url and data.`);

@@ -6,15 +6,18 @@ import type { Log } from '../../runtime/log.ts';
 /** A task as `mesh.tasks` has it, less what only grows with its contents. */
 export type OpenTask = Pick<
   mesh.TaskSnapshot,
-  'taskId' | 'contextId' | 'agent' | 'state' | 'parentTaskId' | 'turn' | 'remote'
+  'taskId' | 'contextId' | 'agent' | 'subject' | 'state' | 'parentTaskId' | 'turn' | 'remote'
 > & { partition: number };
+
+/** A task as its agent names it, and whose it is. */
+export type RemoteOf = { agent: string; subject: mesh.Subject; remote: mesh.RemoteTask };
 
 export interface OpenTasks {
   /** A task that has not ended. */
   of(taskId: string): OpenTask | undefined;
   all(): readonly OpenTask[];
-  /** Which agent has, or had, a task, and how it names it; of ended ones only the last few thousand are known. */
-  remoteOf(taskId: string): { agent: string; remote: mesh.RemoteTask } | undefined;
+  /** Which agent has, or had, a task of whom, and how it names it; of ended ones only the last few thousand are known. */
+  remoteOf(taskId: string): RemoteOf | undefined;
   close(): Promise<void>;
 }
 
@@ -27,20 +30,30 @@ export const followOpenTasks = async (
   changed: (task: OpenTask, isOpen: boolean) => void,
 ): Promise<OpenTasks> => {
   const open = new Map<string, OpenTask>();
-  const ended = new Map<string, { agent: string; remote: mesh.RemoteTask }>();
+  const ended = new Map<string, RemoteOf>();
   let isCaughtUp = false;
   const tail = await log.tail(
     ['mesh.tasks'],
     (record) => {
       try {
         if (record.type !== 'TaskSnapshot') return;
-        const { taskId, contextId, agent, state, parentTaskId, turn, remote } = record.data;
-        const task = { taskId, contextId, agent, state, parentTaskId, turn, remote, partition: record.partition };
+        const { taskId, contextId, agent, subject, state, parentTaskId, turn, remote } = record.data;
+        const task = {
+          taskId,
+          contextId,
+          agent,
+          subject,
+          state,
+          parentTaskId,
+          turn,
+          remote,
+          partition: record.partition,
+        };
         const isOpen = !isTerminal(stateOfName(state));
         if (isOpen) open.set(taskId, task);
         else {
           open.delete(taskId);
-          if (remote) ended.set(taskId, { agent, remote });
+          if (remote) ended.set(taskId, { agent, subject, remote });
           // A Map keeps the order in which they came.
           if (ended.size > MAX_ENDED) ended.delete(ended.keys().next().value ?? '');
         }
@@ -58,7 +71,7 @@ export const followOpenTasks = async (
     all: () => [...open.values()],
     remoteOf: (taskId) => {
       const task = open.get(taskId);
-      return task?.remote ? { agent: task.agent, remote: task.remote } : ended.get(taskId);
+      return task?.remote ? { agent: task.agent, subject: task.subject, remote: task.remote } : ended.get(taskId);
     },
     close: () => tail.close(),
   };

@@ -55,7 +55,9 @@ const exchange = async (
   const agent = request.resource.id;
   const known = (id: string) => {
     const other = tasks.remoteOf(id);
-    return other?.agent === agent ? other.remote.taskId : undefined;
+    // Of others' tasks an agent is told nothing, not even that they are there.
+    const isOwn = other?.subject.tenant === request.subject.tenant && other.subject.agent === request.subject.agent;
+    return isOwn && other.agent === agent ? other.remote.taskId : undefined;
   };
   const message = readSendMessage(request.message);
   const outgoing = outgoingMessage(request, { ...message, message: turn.asked }, turn.remote, known);

@@ -83,7 +83,8 @@ const filterOf = ({ tenant, asker, agent, contextId, state, after }: TaskQuery) 
   };
 };
 
-export const createTasks = (database: DatabaseSync) => {
+/** @param unwritable told of a task whose contents cannot be written. */
+export const createTasks = (database: DatabaseSync, unwritable: (id: string, error: unknown) => void) => {
   const statements = {
     get: database.prepare('SELECT * FROM tasks JOIN bodies USING (id) WHERE id = ?'),
     put: database.prepare(
@@ -128,7 +129,13 @@ export const createTasks = (database: DatabaseSync) => {
     /** @param followedAt up to when the log is known to have been read; undefined: not said. */
     commit: (followedAt: number | undefined): void => {
       if (!open) return;
-      for (const [id, { task }] of changed) statements.body.run(JSON.stringify(Task.toJSON(task)), id);
+      for (const [id, { task }] of changed)
+        try {
+          statements.body.run(JSON.stringify(Task.toJSON(task)), id);
+        } catch (error) {
+          // A task larger than a string can be: it stays as it was last written.
+          unwritable(id, error);
+        }
       for (const [partition, { offset, event }] of moved) statements.position.run(partition, offset, event);
       if (followedAt !== undefined) statements.followed.run(followedAt);
       database.exec('COMMIT');

@@ -64,11 +64,13 @@ const isSameLog = async (log: Log, positions: ReadonlyMap<number, Position>): Pr
 export const startView = async ({ log, logger, dataDir, now, backlog }: ViewOptions): Promise<View> => {
   const database = openDatabase(dataDir, logger);
   const changes = createChanges(backlog);
-  let tasks = createTasks(database);
+  const unwritable = (taskId: string, error: unknown) =>
+    logger.error({ err: error, task: taskId }, 'the contents of a task cannot be written');
+  let tasks = createTasks(database, unwritable);
   if (!(await isSameLog(log, tasks.positions()))) {
     logger.info('the view of tasks is of another log, or of more than is left of it: it is built again');
     empty(database);
-    tasks = createTasks(database);
+    tasks = createTasks(database, unwritable);
   }
   const positions = tasks.positions();
   const followedAt = tasks.followedAt();

@@ -126,3 +126,17 @@ test('field names of the proto are read too, and numbers for states', () => {
     MalformedError,
   );
 });
+
+test('an id longer than 256 characters is none: ids are kept for as long as the task is', () => {
+  const long = 'x'.repeat(257);
+  const bytes = (said: object) => Buffer.from(JSON.stringify(said));
+  const status = {
+    state: 'TASK_STATE_WORKING',
+    message: { messageId: long, role: 'ROLE_AGENT', parts: [{ text: 'a' }] },
+  };
+  expect(() => readUpdate(bytes({ statusUpdate: { taskId: 't', contextId: 'c', status } }))).toThrow(MalformedError);
+  const artifact = { artifactId: long, parts: [{ text: 'a' }] };
+  expect(() => readUpdate(bytes({ artifactUpdate: { taskId: 't', contextId: 'c', artifact } }))).toThrow(
+    MalformedError,
+  );
+});

@@ -32,10 +32,14 @@ const state = oneOf([
 ]);
 const role = oneOf(['ROLE_UNSPECIFIED', 'ROLE_USER', 'ROLE_AGENT']);
 
+// Ids are kept for as long as the task is.
+const MAX_ID = 256;
+const id = text.refine((one) => (one ?? '').length <= MAX_ID, `is longer than ${MAX_ID} characters`);
+
 const part = z.looseObject({ text, raw: text, url: text, metadata, filename: text, mediaType: text });
 const parts = z.array(part).nullish();
 const message = z.looseObject({
-  messageId: text,
+  messageId: id,
   contextId: text,
   taskId: text,
   role,
@@ -45,7 +49,7 @@ const message = z.looseObject({
   referenceTaskIds: texts,
 });
 // An id is the key of a map in many a program that follows the task.
-const artifactId = text.refine((id) => id !== '__proto__', 'is no id');
+const artifactId = id.refine((one) => one !== '__proto__', 'is no id');
 const artifact = z.looseObject({ artifactId, name: text, description: text, parts, metadata, extensions: texts });
 const status = z.looseObject({ state, message: message.nullish(), timestamp: text });
 
