@@ -1,4 +1,4 @@
-/** The one call that everything here makes and answers. */
+/** The one call of a model that everything here makes and answers. */
 export const MODEL = 'bench-model';
 /** Its hash is in bench/mesh.yaml. */
 export const KEY = 'sk-parley-bench';
@@ -31,4 +31,25 @@ export const fault = (status: number, text: string, stream: boolean): string | u
   const missing = STREAMED.find((word) => !text.includes(JSON.stringify(word)));
   if (missing !== undefined) return `a stream without "${missing}": ${text.slice(0, 200)}`;
   return text.endsWith('data: [DONE]\n\n') ? undefined : `a stream that ends in: ${text.slice(-200)}`;
+};
+
+/** What a load generator sends again and again, and what is wrong with what comes back. */
+export interface Call {
+  /** After the base URL. */
+  path: string;
+  headers: Record<string, string>;
+  /** @param n how many were made before it. */
+  body(n: number): string;
+  /** Of the whole answer. */
+  fault(status: number, text: string): string | undefined;
+}
+
+export const chatCall = (stream: boolean): Call => {
+  const body = requestBody(stream);
+  return {
+    path: '/chat/completions',
+    headers: {},
+    body: () => body,
+    fault: (status, text) => fault(status, text, stream),
+  };
 };

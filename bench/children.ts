@@ -1,4 +1,4 @@
-/** The two small processes beside Parley: the upstream, and a load generator for each run. */
+/** The small processes beside Parley: the upstream or agents, and a load generator for each run. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -14,25 +14,33 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-export const startUpstream = async (chunkGapMs: number): Promise<Upstream> => {
-  const child = spawn(process.execPath, [file('mock-upstream.ts'), '--chunk-gap-ms', String(chunkGapMs)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+export interface Child extends Upstream {
+  pid: number;
+}
+
+/** A process that tells its URL on standard output once it serves, and ends with standard input. @param name of its file here. */
+export const startChild = async (
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Child> => {
+  const child = spawn(process.execPath, [file(name), ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const listening = once(createInterface(child.stdout), 'line');
-  const [line] = await Promise.race([
-    listening,
-    exited.then(() => Promise.reject(new Error('the mock upstream ended at once'))),
-  ]);
+  const [line] = await Promise.race([listening, exited.then(() => Promise.reject(new Error(`${name} ended at once`)))]);
   const { url } = JSON.parse(String(line)) as { url: string };
   return {
     url,
+    pid: child.pid!,
     stop: async () => {
       child.stdin.end();
       await exited;
     },
   };
 };
+
+export const startUpstream = (chunkGapMs: number): Promise<Upstream> =>
+  startChild('mock-upstream.ts', ['--chunk-gap-ms', String(chunkGapMs)]);
 
 /** @throws when the generator itself fails; calls that fail are in its result. */
 export const runLoad = async (options: LoadOptions, signal: AbortSignal): Promise<LoadResult> => {

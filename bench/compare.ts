@@ -1,4 +1,5 @@
 /** Direct and through Parley, one after the other at each concurrency, round after round. */
+import type { A2aCall } from './agents/calls.ts';
 import { runLoad } from './children.ts';
 import { cores, read, untilQuiet } from './gauges.ts';
 import type { LoadResult } from './load.ts';
@@ -44,8 +45,10 @@ export const settings = ({ rounds, whole, streams }: Plan): Setting[] => {
   ).flat();
 };
 
-interface Subject {
-  parley: Parley;
+export interface Subject {
+  parley: Pick<Parley, 'url' | 'key' | 'pids'>;
+  /** What is asked of an agent; default: a chat with a model. */
+  a2a?: A2aCall;
   upstreamUrl: string;
   /** Cores that Parley uses with no calls. */
   atRest: number;
@@ -55,12 +58,12 @@ interface Subject {
 export const measure = async (
   setting: Setting,
   { warmUpMs, durationMs }: Pick<Plan, 'warmUpMs' | 'durationMs'>,
-  { parley, upstreamUrl, atRest, signal }: Subject,
+  { parley, a2a, upstreamUrl, atRest, signal }: Subject,
 ): Promise<Run> => {
   const { stream, inFlight, via } = setting;
   const url = via === 'direct' ? upstreamUrl : parley.url;
   const before = read(parley.pids);
-  const load = await runLoad({ url, key: parley.key, stream, inFlight, warmUpMs, durationMs }, signal);
+  const load = await runLoad({ url, key: parley.key, stream, a2a, inFlight, warmUpMs, durationMs }, signal);
   const answered = performance.now();
   const after = await untilQuiet(parley.pids, atRest, signal);
   const perCall = (of: 'parley' | 'broker' | 'registry') =>

@@ -5,14 +5,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, Pool } from 'undici';
-import { fault, requestBody } from './call.ts';
+import { type A2aCall, a2aCall } from './agents/calls.ts';
+import { type Call, chatCall } from './call.ts';
 import { type Distribution, distribution, Recording } from './statistics.ts';
 
 export interface LoadOptions {
-  /** Base URL, with the version. */
+  /** Base URL, with the version; of an agent, its own. */
   url: string;
   key: string;
   stream: boolean;
+  /** Of an agent; default: a chat with a model. */
+  a2a?: A2aCall | undefined;
   inFlight: number;
   /** At most so many calls are begun a second; default: each as soon as the one before it has ended. */
   rate?: number;
@@ -48,7 +51,7 @@ interface Outcome {
 }
 
 /** One call; never rejects. */
-const call = (pool: Pool, request: Dispatcher.DispatchOptions, stream: boolean): Promise<Outcome> =>
+const make = (pool: Pool, request: Dispatcher.DispatchOptions, fault: Call['fault']): Promise<Outcome> =>
   new Promise((resolve) => {
     const outcome = { beganMs: performance.now(), firstByteMs: 0, endedMs: 0 };
     let status = 0;
@@ -65,7 +68,7 @@ const call = (pool: Pool, request: Dispatcher.DispatchOptions, stream: boolean):
       },
       onResponseEnd() {
         const endedMs = performance.now();
-        resolve({ ...outcome, endedMs, fault: fault(status, Buffer.concat(parts).toString(), stream) });
+        resolve({ ...outcome, endedMs, fault: fault(status, Buffer.concat(parts).toString()) });
       },
       onResponseError: (_controller, error) => end(`${error.name}: ${error.message}`),
     });
@@ -75,6 +78,7 @@ const generate = async ({
   url,
   key,
   stream,
+  a2a,
   inFlight,
   rate,
   warmUpMs,
@@ -87,12 +91,13 @@ const generate = async ({
     headersTimeout: PATIENCE_MS,
     bodyTimeout: PATIENCE_MS,
   });
+  const call = a2a ? a2aCall(a2a, stream) : chatCall(stream);
   const request: Dispatcher.DispatchOptions = {
-    path: `${pathname}/chat/completions`,
+    path: pathname + call.path,
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    body: requestBody(stream),
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...call.headers },
   };
+  let made = 0;
   const callUs = new Recording();
   const firstByteUs = new Recording();
   const from = performance.now() + warmUpMs;
@@ -109,7 +114,7 @@ const generate = async ({
         due = Math.max(due + (inFlight / rate) * 1_000, performance.now());
         await sleep(due - performance.now());
       }
-      const outcome = await call(pool, request, stream);
+      const outcome = await make(pool, { ...request, body: call.body(made++) }, call.fault);
       if (outcome.fault !== undefined) {
         failed += 1;
         firstFault ??= outcome.fault;

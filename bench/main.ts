@@ -9,14 +9,15 @@ import { Command, InvalidArgumentError } from 'commander';
 import { installJars } from '../embedded/install.ts';
 import { findJava } from '../embedded/java.ts';
 import { makeClassArchives } from '../embedded/train.ts';
+import { type AgentsOptions, agents } from './agents.ts';
 import { makeDataDirectory } from './parley.ts';
-import { besidePeers, compare, type Options, progress, soakFor, type Undo } from './sessions.ts';
+import { besidePeers, compare, progress, soakFor, type Undo } from './sessions.ts';
 
-interface CommandLine extends Options {
+interface CommandLine extends AgentsOptions {
   soak: boolean;
   peers: boolean;
+  agents: boolean;
   data?: string;
-  out?: string;
 }
 
 const positive = (text: string): number => {
@@ -30,7 +31,8 @@ const whole = (text: string): number => {
 };
 const wholes = (text: string): number[] => text.split(',').filter(Boolean).map(whole);
 
-const chosen = ({ soak, peers }: CommandLine) => (soak ? soakFor : peers ? besidePeers : compare);
+const chosen = ({ soak, peers, agents: ofAgents }: CommandLine) =>
+  soak ? soakFor : peers ? besidePeers : ofAgents ? agents : compare;
 
 const bench = async (options: CommandLine): Promise<void> => {
   const stopping = new AbortController();
@@ -70,6 +72,10 @@ await new Command('bench')
   .option('--peers', 'instead: beside other gateways, which --kit installs and measures', false)
   .option('--kit <directory>', 'where setup-peers.sh and measure.mjs are', '../shared/bench')
   .option('--peers-root <directory>', 'where the other gateways are installed', join(homedir(), '.cache/parley-peers'))
+  .option('--agents', 'instead: a mesh with agents; nothing in a list leaves its part out', false)
+  .option('--tasks <n,…>', 'of --agents: tasks in the log, about 3 kB each', wholes, [100_000])
+  .option('--registered <n,…>', 'of --agents: agents on the log', wholes, [2, 2_000])
+  .option('--quick', 'of --agents: all of it, small, to see that it works', false)
   .option('--soak', 'instead: half of the possible load for long, watching memory, open files, lag and the log', false)
   .option('--minutes <n>', 'how long to soak', positive, 10)
   .option('--in-flight <n>', 'calls in flight at most while soaking, and a quarter as many streams', whole, 32)
@@ -95,6 +101,7 @@ Examples:
   npm run -s bench -- --out figures.json
   npm run -s bench -- --rounds 1 --duration 3 --concurrency 1,64 --stream-concurrency ''
   npm run -s bench -- --peers --concurrency 1,16,64 --stream-concurrency 1,16,64 --out bench/results/peers.json
+  npm run -s bench -- --agents --concurrency 1,16,64 --stream-concurrency 1,16,64 --out bench/results/agents.json
   npm run -s bench -- --soak --minutes 10`,
   )
   .action(bench)

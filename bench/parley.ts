@@ -48,6 +48,7 @@ const environment = (port: number, upstreamUrl: string): NodeJS.ProcessEnv => ({
     Object.entries(process.env).filter(([name]) => !/^(KAFKA|SCHEMA_REGISTRY|PARLEY|OTEL)_/.test(name)),
   ),
   PARLEY_PORT: String(port),
+  PARLEY_GRPC_PORT: '0',
   BENCH_UPSTREAM_URL: upstreamUrl,
 });
 

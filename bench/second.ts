@@ -22,6 +22,7 @@ export const joinForAWhile = async (
       KAFKA_BROKERS: cluster.brokers,
       SCHEMA_REGISTRY_URL: cluster.registryUrl,
       PARLEY_PORT: '0',
+      PARLEY_GRPC_PORT: '0',
       BENCH_UPSTREAM_URL: upstreamUrl,
     },
     stdio: ['ignore', output, output],

@@ -20,7 +20,7 @@ export const withSpread = ({ median, min, max }: Spread): string => {
   return low === high ? number(median) : `${number(median)} (${low} to ${high})`;
 };
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');

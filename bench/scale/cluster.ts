@@ -1,9 +1,11 @@
 /** A Kafka and a registry of their own in a directory, and meshes on it that are told apart by a prefix. */
 import { join } from 'node:path';
 import pino from 'pino';
+import { provisionAgents } from '../../cli/provision-agents.ts';
 import { quiet } from '../../embedded/progress.ts';
 import { type Embedded, startEmbedded } from '../../embedded/start.ts';
 import { applyConfiguration } from '../../services/configuration/apply.ts';
+import type { Configuration } from '../../services/runtime/configuration.ts';
 import { applyTopics, type GovernanceOptions } from '../../services/runtime/governance/index.ts';
 import { createKafka } from '../../services/runtime/kafka/connection.ts';
 import { createKafkaLog } from '../../services/runtime/kafka-log.ts';
@@ -46,8 +48,13 @@ const governance = ({ brokers, registryUrl }: On, topicPrefix: string): Governan
   logger,
 });
 
-/** Makes topics and schemas under a prefix, and puts bench/mesh.yaml in force; what is so already stays. */
-export const prepareMesh = async (cluster: On, topicPrefix: string, upstreamUrl: string): Promise<Mesh> => {
+/** Makes topics and schemas under a prefix, and puts bench/mesh.yaml or another in force; what is so already stays. */
+export const prepareMesh = async (
+  cluster: On,
+  topicPrefix: string,
+  upstreamUrl: string,
+  path = MESH,
+): Promise<Mesh> => {
   const options = governance(cluster, topicPrefix);
   const left = await applyTopics(options);
   if (left.length > 0) throw new Error(`topics could not be made: ${left.map(({ what }) => what).join(', ')}`);
@@ -56,10 +63,13 @@ export const prepareMesh = async (cluster: On, topicPrefix: string, upstreamUrl:
     KAFKA_BROKERS: cluster.brokers.join(','),
     SCHEMA_REGISTRY_URL: cluster.registryUrl,
     PARLEY_TOPIC_PREFIX: topicPrefix,
+    // Several may run side by side.
+    PARLEY_GRPC_PORT: '0',
     BENCH_UPSTREAM_URL: upstreamUrl,
   };
   return await withLog(options, async (log) => {
-    const { version } = await applyConfiguration({ log, path: MESH, env: environment, now: Date.now });
+    const provision = (agents: Configuration['agents']) => provisionAgents(options, agents);
+    const { version } = await applyConfiguration({ log, path, env: environment, provision, now: Date.now });
     return { ...options, version, environment };
   });
 };

@@ -33,8 +33,11 @@ export const recordsOf = (mesh: Mesh, topics: readonly TopicName[]): Promise<num
  * Commits the end of the log for a group, as the services do: with the time of the last record in the metadata, 0 where there was none.
  * Nobody else may be a member.
  */
-export const commitEnds = async (mesh: Mesh, group: Group): Promise<void> => {
-  const names = GROUPS[group].map((topic) => mesh.topicPrefix + topic);
+export const commitEnds = (mesh: Mesh, group: Group): Promise<void> => commitEndsOf(mesh, group, GROUPS[group]);
+
+/** @see commitEnds */
+export const commitEndsOf = async (mesh: Mesh, group: string, topics: readonly TopicName[]): Promise<void> => {
+  const names = topics.map((topic) => mesh.topicPrefix + topic);
   const ends = await withAdmin(mesh, (admin) =>
     Promise.all(names.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) }))),
   );

@@ -60,7 +60,9 @@ export const startServices = async (
     while (!(await holds().catch(() => false))) {
       signal.throwIfAborted();
       if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`${what} ended instead of being ${state}. The end of what was printed:\n${tail(log, 20)}`);
+        throw new Error(
+          `${what} ended (${child.exitCode ?? child.signalCode}) instead of being ${state}. The end of what was printed:\n${tail(log, 20)}`,
+        );
       if (performance.now() > began + WITHIN_MS) throw new Error(`${what}: not ${state} within ${WITHIN_MS / 1000} s`);
       await sleep(10);
     }
