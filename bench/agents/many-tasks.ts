@@ -26,6 +26,7 @@ const AGENT = 'filled';
 const SETTLED_MS = 70_000;
 /** The view reads so much of the log again as its edge may have missed by a clock that is wrong. */
 const OVERLAP_MS = 15 * 60_000;
+const ANSWERED_WITHIN_MS = 600_000;
 const PAGE = 50;
 
 export interface Start {
@@ -145,7 +146,9 @@ const taskStateAnswers = (mesh: Mesh, { cluster, signal }: Site): Promise<TasksI
       await service.ready();
       await Promise.race([
         answered,
-        sleep(600_000, undefined, { signal }).then(() => Promise.reject(new Error('task-state said nothing'))),
+        sleep(ANSWERED_WITHIN_MS, undefined, { signal, ref: false }).then(() =>
+          Promise.reject(new Error('task-state said nothing')),
+        ),
       ]);
       const answeredMs = performance.now() - began;
       const pids = { parley: service.pid, broker: cluster.kafka.pid, registry: cluster.registry.pid };
