@@ -1,16 +1,16 @@
 /**
  * Everything that must hold: format and lint, types, generated files, unit tests, a thousand simulated meshes, a short
  * fuzz, integration tests on a real Kafka, and a short chaos on three brokers.
- * Goes on after a failed check, so that one run tells all, and ends with the counts.
+ * Goes on after a failed check, so that one run tells all, and ends with what failed and the counts.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const scratch = mkdtempSync(join(tmpdir(), 'parley-checks-'));
 let passed = 0;
-let failed = 0;
+const failed: string[] = [];
 
 const run = (command: string, args: string[]): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -23,8 +23,28 @@ const check = async (name: string, command: string, ...args: string[]): Promise<
   console.log(`\n── ${name}`);
   const ok = (await run(command, args)) === 0;
   if (ok) passed += 1;
-  else failed += 1;
+  else failed.push(name);
   console.log(ok ? `✓ ${name}` : `✗ ${name}`);
+};
+
+/** The part read here of Vitest's JSON report, which is Jest's. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly testResults: readonly FileResult[];
+}
+
+interface FileResult {
+  readonly name: string;
+  readonly status: string;
+  readonly message: string;
+  readonly assertionResults: readonly { status: string; fullName: string; failureMessages?: readonly string[] }[];
+}
+
+const failuresOf = (project: string, file: FileResult): string[] => {
+  const path = `${project}: ${relative(process.cwd(), file.name)}`;
+  const tests = file.assertionResults.filter(({ status }) => status === 'failed');
+  if (tests.length === 0) return file.status === 'failed' ? [`${path}: ${file.message}`] : [];
+  return tests.map(({ fullName, failureMessages }) => [`${path}: ${fullName}`, ...(failureMessages ?? [])].join('\n'));
 };
 
 const suite = async (project: string): Promise<void> => {
@@ -32,10 +52,12 @@ const suite = async (project: string): Promise<void> => {
   const report = join(scratch, `${project}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const code = await run('vitest', ['run', '--project', project, ...reporters]);
-  const counts = JSON.parse(readFileSync(report, 'utf8')) as { numPassedTests: number; numFailedTests: number };
-  passed += counts.numPassedTests;
+  const results = JSON.parse(readFileSync(report, 'utf8')) as Report;
+  passed += results.numPassedTests;
+  const failures = results.testResults.flatMap((file) => failuresOf(project, file));
   // A suite can fail without a failed test: a file that does not load, an error nobody caught.
-  failed += code === 0 ? counts.numFailedTests : Math.max(1, counts.numFailedTests);
+  if (code !== 0 && failures.length === 0) failures.push(`${project}: vitest exited with ${code}`);
+  failed.push(...failures);
 };
 
 try {
@@ -48,10 +70,10 @@ try {
   await suite('integration');
   await check('chaos', 'node', 'chaos/main.ts', '--minutes', '0.7', '--faults', 'kill,broker', '--seed', '1');
 } catch (error) {
-  console.error(error);
-  failed += 1;
+  failed.push(String(error));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+for (const failure of failed) console.log(`\n✗ ${failure}`);
+console.log(`\n${passed} passed, ${failed.length} failed`);
+process.exitCode = failed.length === 0 ? 0 : 1;
