@@ -2,12 +2,10 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { audit } from '../services/audit/index.ts';
 import { breakerOpened, cancelled, configured, served, turnedAway } from '../services/audit/mesh-events.ts';
 import { type AuditReport, verifyAudit } from '../services/audit/verify.ts';
+import { contextForTests } from '../services/runtime/context-for-tests.ts';
 import type { GovernanceOptions } from '../services/runtime/governance/index.ts';
 import type { Event, Log } from '../services/runtime/log.ts';
-import { createMetrics } from '../services/runtime/metrics.ts';
 import type { RunningService } from '../services/runtime/service.ts';
-import { signing } from '../services/runtime/signing-for-tests.ts';
-import { withoutExporter } from '../services/runtime/tracing.ts';
 import { freshCluster, logger, openLog } from './cluster.ts';
 
 let cluster: GovernanceOptions;
@@ -32,20 +30,7 @@ const openOne = async () => {
 /** An instance of the service, as a process of its own has it. */
 const start = async () => {
   const log = await openLog(cluster);
-  const service = await audit.start({
-    log,
-    logger,
-    metrics: createMetrics(),
-    tracing: withoutExporter,
-    http: undefined as never,
-    configuration: () => undefined,
-    environment: {},
-    dataDir: undefined,
-    grpcHost: '127.0.0.1',
-    grpcPort: 0,
-    signing,
-    now: Date.now,
-  });
+  const service = await audit.start(contextForTests(log, { logger }));
   open.push({ log, service });
   return service;
 };

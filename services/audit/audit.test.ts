@@ -1,31 +1,12 @@
 import { createHash } from 'node:crypto';
-import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { AuditEntry } from '../../schemas/generated.ts';
+import { contextForTests } from '../runtime/context-for-tests.ts';
 import type { Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
-import type { ServiceContext } from '../runtime/service.ts';
-import { signing } from '../runtime/signing-for-tests.ts';
-import { withoutExporter } from '../runtime/tracing.ts';
 import { follows, hashOf } from './chain.ts';
 import { audit } from './index.ts';
 import { breakerOpened, cancelled, configured, served, turnedAway } from './mesh-events.ts';
-
-const contextOf = (log: Log): ServiceContext => ({
-  log,
-  logger: pino({ level: 'silent' }),
-  metrics: createMetrics(),
-  tracing: withoutExporter,
-  http: undefined as never,
-  configuration: () => undefined,
-  environment: {},
-  dataDir: undefined,
-  grpcHost: '127.0.0.1',
-  grpcPort: 0,
-  signing,
-  now: Date.now,
-});
 
 const logs: Log[] = [];
 afterEach(async () => {
@@ -35,7 +16,7 @@ afterEach(async () => {
 const open = async (cluster = new MemoryCluster()) => {
   const log = await createMemoryLog(cluster);
   logs.push(log);
-  await audit.start(contextOf(log));
+  await audit.start(contextForTests(log));
   return { log, cluster };
 };
 

@@ -1,14 +1,11 @@
-import pino from 'pino';
 import { expect, test } from 'vitest';
 import type { Request } from '../../schemas/generated.ts';
 import { agentTopics } from '../../topics/index.ts';
+import { contextForTests } from '../runtime/context-for-tests.ts';
 import { follow } from '../runtime/event.ts';
 import { happened } from '../runtime/given.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
 import { processorService } from '../runtime/processor.ts';
-import type { ServiceContext } from '../runtime/service.ts';
-import { withoutExporter } from '../runtime/tracing.ts';
 import { deliver } from './deliver.ts';
 import { tellingProcessor } from './index.ts';
 
@@ -51,8 +48,7 @@ test('an agent is told also where only the report that it was told came to be in
   await log.append([dispatched, follow('edge-agents', dispatched, 0, report!.type, report!.data as never, Date.now())]);
   const onlyPlanner = { onLog: new Set(['planner']) };
   const service = processorService({ ...tellingProcessor, follows: [], initialState: () => onlyPlanner });
-  const context = { log, logger: pino({ level: 'silent' }), metrics: createMetrics(), tracing: withoutExporter };
-  const running = await service.start({ ...context, now: Date.now } as unknown as ServiceContext);
+  const running = await service.start(contextForTests(log));
   const told = await new Promise((resolve) => {
     void log.tail([agentTopics('planner').inbox], ({ type }) => resolve(type), { from: 'beginning' });
   });

@@ -1,13 +1,10 @@
 /** Inbound and outbound together over one log, policy and routing played by the test, the official client in front. */
 
 import OpenAI from 'openai';
-import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { contextForTests } from '../runtime/context-for-tests.ts';
 import { newId } from '../runtime/event.ts';
 import { createMemoryLog } from '../runtime/memory-log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
-import { signing } from '../runtime/signing-for-tests.ts';
-import { withoutExporter } from '../runtime/tracing.ts';
 import { createWorld, KEY, type World } from './inbound/harness.ts';
 import { defaultOutboundTimes, startOutbound } from './outbound/outbound.ts';
 import {
@@ -38,20 +35,7 @@ const client = async (answer: Answer): Promise<OpenAI> => {
   const log = await createMemoryLog(world.cluster);
   const connections = [connectionTo(upstream.url)];
   const outbound = await startOutbound(
-    {
-      log,
-      logger: pino({ level: 'silent' }),
-      metrics: createMetrics(),
-      tracing: withoutExporter,
-      http: undefined as never,
-      configuration: () => ({ ...world.configuration.current!, connections }),
-      environment: {},
-      dataDir: undefined,
-      grpcHost: '127.0.0.1',
-      grpcPort: 0,
-      signing,
-      now: Date.now,
-    },
+    contextForTests(log, { configuration: () => ({ ...world.configuration.current!, connections }) }),
     { ...defaultOutboundTimes, graceMs: 100 },
   );
   undo.push(() => log.crash(), outbound.stop);

@@ -1,17 +1,14 @@
 /** A client that sends its whole history with every turn: what of it is in the log, and what reaches the upstream. */
 
 import { hash } from 'node:crypto';
-import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Request } from '../../schemas/generated.ts';
 import type { TopicName } from '../../topics/index.ts';
+import { contextForTests } from '../runtime/context-for-tests.ts';
 import { RuntimeError } from '../runtime/errors.ts';
 import { follow } from '../runtime/event.ts';
 import type { Log } from '../runtime/log.ts';
 import { createMemoryLog } from '../runtime/memory-log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
-import { signing } from '../runtime/signing-for-tests.ts';
-import { withoutExporter } from '../runtime/tracing.ts';
 import { createWorld, type Edge, KEY, type World } from './inbound/harness.ts';
 import { defaultOutboundTimes, startOutbound } from './outbound/outbound.ts';
 import {
@@ -57,20 +54,9 @@ const dispatchOf = (request: Request) => ({
 const outboundEdge = async (url: string, wrap = (log: Log) => log, recent = createRecentMessages()) => {
   const log = await createMemoryLog(world.cluster);
   const edge = await startOutbound(
-    {
-      log: wrap(log),
-      logger: pino({ level: 'silent' }),
-      metrics: createMetrics(),
-      tracing: withoutExporter,
-      http: undefined as never,
+    contextForTests(wrap(log), {
       configuration: () => ({ ...world.configuration.current!, connections: [connectionTo(url)] }),
-      environment: {},
-      dataDir: undefined,
-      grpcHost: '127.0.0.1',
-      grpcPort: 0,
-      signing,
-      now: Date.now,
-    },
+    }),
     { ...defaultOutboundTimes, graceMs: 100 },
     recent,
   );

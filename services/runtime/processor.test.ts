@@ -1,14 +1,11 @@
-import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { EventType, TopicName } from '../../topics/index.ts';
+import { contextForTests } from './context-for-tests.ts';
 import { newId } from './event.ts';
 import type { Consumer, Event, Log } from './log.ts';
 import { createMemoryLog, MemoryCluster } from './memory-log.ts';
-import { createMetrics } from './metrics.ts';
 import { type Processor, processorService } from './processor.ts';
-import type { RunningService, ServiceContext } from './service.ts';
-import { signing } from './signing-for-tests.ts';
-import { withoutExporter } from './tracing.ts';
+import type { RunningService } from './service.ts';
 
 /** Answers each CancelRequested with how many it has seen in the conversation, itself included. */
 const counting: Processor<Map<string, number>, 'CancelRequested', 'AttemptBegun'> = {
@@ -49,28 +46,13 @@ const until = async (condition: () => boolean | Promise<boolean>) => {
   }
 };
 
-const contextOf = (log: Log): ServiceContext => ({
-  log,
-  logger: pino({ level: 'silent' }),
-  metrics: createMetrics(),
-  tracing: withoutExporter,
-  http: undefined as never,
-  configuration: () => undefined,
-  environment: {},
-  dataDir: undefined,
-  grpcHost: '127.0.0.1',
-  grpcPort: 0,
-  signing,
-  now: Date.now,
-});
-
 const running: RunningService[] = [];
 afterEach(async () => {
   for (const service of running.splice(0)) await service.stop();
 });
 
 const start = async (log: Log) => {
-  const service = await processorService(counting).start(contextOf(log));
+  const service = await processorService(counting).start(contextForTests(log));
   running.push(service);
   return service;
 };
@@ -102,7 +84,7 @@ test('what a processor states follows from the event: in its conversation, of it
 test('after a crash before the commit, what was stated is recalled: nothing is stated twice, state goes on', async () => {
   const cluster = new MemoryCluster();
   const first = await createMemoryLog(cluster);
-  await processorService(counting).start(contextOf(first));
+  await processorService(counting).start(contextForTests(first));
   await first.append([cancel('c1'), cancel('c1'), cancel('c1')]);
   await until(async () => (await attempts(first)).length === 3);
   await first.crash();
@@ -150,7 +132,7 @@ test('what is recalled of a partition that was lost meanwhile is not folded', as
       return counting.evolve(counts, event);
     }) as typeof counting.evolve,
   };
-  running.push(await processorService(listening).start(contextOf(slow)));
+  running.push(await processorService(listening).start(contextForTests(slow)));
   const first = consumer.assigned([{ partition, since: 0 }]);
   await recalling.promise;
   consumer.revoked([partition]);
@@ -200,16 +182,16 @@ test('what a processor keeps it has again, however long ago it said so, and noth
   const cleared = async () => (await read(second, 'mesh.timers', 'TimerCleared')) as Event<'TimerCleared'>[];
   const first = await createMemoryLog(cluster);
   const second = await createMemoryLog(cluster);
-  const once = await processorService(numbering).start(contextOf(first));
+  const once = await processorService(numbering).start(contextForTests(first));
   await first.append([cancel('c1'), cancel('c2'), cancel('c1')]);
   await until(async () => (await cleared()).length === 3);
   await once.stop();
-  const again = await processorService(numbering).start(contextOf(first));
+  const again = await processorService(numbering).start(contextForTests(first));
   await first.append([cancel('c1')]);
   await until(async () => (await cleared()).length === 4);
   await first.crash();
   await again.stop();
-  running.push(await processorService(numbering).start(contextOf(second)));
+  running.push(await processorService(numbering).start(contextForTests(second)));
   await second.append([cancel('c2'), cancel('c1')]);
   await until(async () => (await cleared()).length >= 6);
   const ofKey = async (key: string) => (await cleared()).filter((e) => e.key === key).map((e) => e.data.timerId);
@@ -238,7 +220,7 @@ test('what is stated and followed is not folded before it is in the log', async 
   const cluster = new MemoryCluster();
   const log = await createMemoryLog(cluster);
   let decisions = 0;
-  running.push(await processorService(opening(() => void decisions++)).start(contextOf(log)));
+  running.push(await processorService(opening(() => void decisions++)).start(contextForTests(log)));
   await log.append([cancel('c1')]);
   cluster.unavailable = true;
   await until(() => decisions > 0);
@@ -274,7 +256,7 @@ test('an event that cannot be encoded makes its cause a dead letter, and the nex
         ? [{ type: 'AttemptBegun', data: {} }]
         : counting.decide(event, counts)) as typeof counting.decide,
   };
-  running.push(await processorService(wrong).start(contextOf(log)));
+  running.push(await processorService(wrong).start(contextForTests(log)));
   await log.append([cancel('bad'), cancel('c1')]);
   await until(async () => (await attempts(log)).length === 1);
   expect(await read(log, 'mesh.dead-letters', 'EventDeadLettered')).toHaveLength(1);
@@ -290,7 +272,7 @@ test('an event put back after a dead letter is decided on', async () => {
       return counting.decide(event, counts);
     }) as typeof counting.decide,
   };
-  running.push(await processorService(flawed).start(contextOf(log)));
+  running.push(await processorService(flawed).start(contextForTests(log)));
   const event = cancel('c1');
   await log.append([event]);
   await until(async () => (await read(log, 'mesh.dead-letters', 'EventDeadLettered')).length === 1);

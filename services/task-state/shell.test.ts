@@ -1,23 +1,11 @@
-import pino from 'pino';
 import { expect, test } from 'vitest';
 import type { EventData, EventType } from '../../topics/index.ts';
 import { topicOfEvent } from '../../topics/index.ts';
+import { contextForTests } from '../runtime/context-for-tests.ts';
 import type { Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
-import type { ServiceContext } from '../runtime/service.ts';
-import { withoutExporter } from '../runtime/tracing.ts';
 import { taskState } from './index.ts';
 import { artifact, began, called, configured, message, reported, status, turnOf } from './run-for-tests.ts';
-
-const contextOf = (log: Log) =>
-  ({
-    log,
-    logger: pino({ level: 'silent' }),
-    metrics: createMetrics(),
-    tracing: withoutExporter,
-    now: Date.now,
-  }) as ServiceContext;
 
 const read = async <T extends EventType>(log: Log, type: T): Promise<Event<T>[]> => {
   const seen: Event[] = [];
@@ -43,7 +31,7 @@ test('a task goes on where another instance left it, from what is in the log alo
   const cluster = new MemoryCluster();
   const first = await createMemoryLog(cluster);
   await first.append([configured()]);
-  await taskState.start(contextOf(first));
+  await taskState.start(contextForTests(first));
   await first.append([began({ announced: false }), reported(artifact('a', ['x'])), called()]);
   await count(first, 'TaskSnapshot', 2);
   const [request] = await count(first, 'RequestReceived', 1);
@@ -51,12 +39,12 @@ test('a task goes on where another instance left it, from what is in the log alo
   await first.crash();
 
   const second = await createMemoryLog(cluster);
-  const again = await taskState.start(contextOf(second));
+  const again = await taskState.start(contextForTests(second));
   await second.append([reported(artifact('a', ['y'], { append: true })), reported(status('INPUT_REQUIRED'))]);
   await count(second, 'ResponseCompleted', 1);
   await again.stop();
 
-  const last = await taskState.start(contextOf(second));
+  const last = await taskState.start(contextForTests(second));
   const question = { message: message('more', 'and?', 'ROLE_USER') };
   await second.append([
     reported(artifact('a', ['x', 'y'])),

@@ -7,14 +7,12 @@ import pino from 'pino';
 import type { Failure, Request, ResponseCompleted, Target } from '../../../schemas/generated.ts';
 import type { EventData, EventType, TopicName } from '../../../topics/index.ts';
 import { type Configuration, hashOfKey, noAgents } from '../../runtime/configuration.ts';
+import { contextForTests } from '../../runtime/context-for-tests.ts';
 import { follow } from '../../runtime/event.ts';
 import { createHttpServer, defaultHttpLimits, type HttpLimits } from '../../runtime/http.ts';
 import type { AnyRecorded, Log, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
-import type { ServiceContext } from '../../runtime/service.ts';
-import { signing } from '../../runtime/signing-for-tests.ts';
-import { withoutExporter } from '../../runtime/tracing.ts';
 import { defaultTimes, type InboundTimes, startInbound } from './inbound.ts';
 
 export const KEY = 'sk-parley-first';
@@ -223,20 +221,12 @@ export const createWorld = async (limits: Partial<Configuration['limits']> = {})
         registry: metrics.registry,
         limits: { ...defaultHttpLimits, ...limitsOfHttp },
       });
-      const context: ServiceContext = {
-        log: wrap(memory),
+      const context = contextForTests(wrap(memory), {
         logger,
         metrics,
-        tracing: withoutExporter,
         http,
         configuration: () => configuration.current,
-        environment: {},
-        dataDir: undefined,
-        grpcHost: '127.0.0.1',
-        grpcPort: 0,
-        signing,
-        now: Date.now,
-      };
+      });
       const inbound = await startInbound(context, { ...defaultTimes, drainMs: 500, ...times });
       await http.listen({ host: '127.0.0.1', port: 0 });
       const address = http.server.address();

@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { EventData, EventType, TopicName } from '../../../topics/index.ts';
 import type { Configuration } from '../../runtime/configuration.ts';
+import { contextForTests } from '../../runtime/context-for-tests.ts';
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { AnyRecorded, Event, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster, type MemoryLog } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
-import type { ServiceContext } from '../../runtime/service.ts';
-import { signing } from '../../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { defaultOutboundTimes, type OutboundTimes, startOutbound } from './outbound.ts';
 import {
@@ -70,9 +68,7 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
     edge: async (times = {}) => {
       const own = await createMemoryLog(cluster);
       const metrics = createMetrics();
-      const context: ServiceContext = {
-        log: own,
-        logger: pino({ level: 'silent' }),
+      const context = contextForTests(own, {
         metrics,
         tracing: {
           start: (name, parent, kind, attributes) => ({
@@ -80,15 +76,9 @@ const world = async (url: string, more: Parameters<typeof connectionTo>[1] = {})
             end: (error, more) => void spans.push({ name, kind, error, attributes: { ...attributes, ...more } }),
           }),
         },
-        http: undefined as never,
         configuration: () => configurationOf([connectionTo(url, more)]),
         environment: { KEY: 'sk-from-environment' },
-        dataDir: undefined,
-        grpcHost: '127.0.0.1',
-        grpcPort: 0,
-        signing,
-        now: Date.now,
-      };
+      });
       const edge = await startOutbound(context, { ...defaultOutboundTimes, retryMs: 5, ...times });
       let over: Promise<void> | undefined;
       const stop = () => {

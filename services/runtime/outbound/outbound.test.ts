@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { contextForTests } from '../context-for-tests.ts';
 import { follow, newId } from '../event.ts';
 import type { AnyRecorded, Event } from '../log.ts';
 import { createMemoryLog, MemoryCluster } from '../memory-log.ts';
-import { createMetrics } from '../metrics.ts';
-import type { ServiceContext } from '../service.ts';
-import { signing } from '../signing-for-tests.ts';
-import { withoutExporter } from '../tracing.ts';
 import { Abandoned } from './faults.ts';
 import { type OutboundEdge, startOutboundEdge } from './outbound.ts';
 import { attemptBegun, failedOf, responseFailed, type Say, saying } from './outcomes.ts';
@@ -33,26 +29,12 @@ const world = async () => {
     const performed: { taskId: string; tenure: Tenure }[] = [];
     const unfinished: string[] = [];
     const assigned: (readonly Tenure[])[] = [];
-    const context: ServiceContext = {
-      log: own,
-      logger: pino({ level: 'silent' }),
-      metrics: createMetrics(),
-      tracing: withoutExporter,
-      http: undefined as never,
-      configuration: () => undefined,
-      environment: {},
-      dataDir: undefined,
-      grpcHost: '127.0.0.1',
-      grpcPort: 0,
-      signing,
-      now: Date.now,
-    };
     const end = async (tenure: Tenure, dispatch: Parameters<Edge['perform']>[1], message: string) => {
       const say = saying('edge-a2a', dispatch, '', Date.now);
       await tenure.persist([responseFailed(say, dispatch.data, failedOf('UNSPECIFIED', message), 0)]);
     };
     const running = await startOutboundEdge<string, 'AttemptBegun' | 'ResponseFailed'>(
-      context,
+      contextForTests(own),
       {
         name: 'edge-a2a',
         serves: ({ data }) => data.request.protocol === 'a2a',
