@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { agentTopics, type TopicName } from '../../topics/index.ts';
 import type { Configuration } from '../runtime/configuration.ts';
-import { deadLetter } from '../runtime/dead-letter.ts';
+import { burying } from '../runtime/dead-letter.ts';
 import { isLogUnavailable } from '../runtime/errors.ts';
 import { follow } from '../runtime/event.ts';
 import type { AnyRecorded, Consumer, Consuming, Event } from '../runtime/log.ts';
@@ -18,39 +18,28 @@ const outboxesOf = (configuration: Configuration | undefined): TopicName[] =>
 
 /** Starts to hear; agents that are registered later are heard as soon as the configuration says so. */
 export const startHearing = async (context: ServiceContext): Promise<RunningService> => {
-  const { log, metrics, now } = context;
+  const { log, now } = context;
   const logger = context.logger.child({ service: SOURCE });
   const stopped = new AbortController();
   let heard = '';
   let consuming: Consuming | undefined;
 
   const eventsOf = (record: AnyRecorded): Event[] => {
-    try {
-      if (!hasEnvelope(record)) throw new Error('no CloudEvents envelope');
-      const cause = { ...record, id: causeIdOf(record) };
-      return decide(record as Parameters<typeof decide>[0]).map(({ type, data, key = record.key, index }, i) =>
-        follow(SOURCE, { ...cause, key }, index ?? i, type, data, now()),
-      );
-    } catch (error) {
-      const { topic, partition, offset } = record;
-      logger.error({ err: error, topic, partition, offset }, 'dead letter');
-      metrics.deadLetters.inc({ service: SOURCE, topic });
-      return [deadLetter(SOURCE, record, (error as Error).message, now())];
-    }
+    if (!hasEnvelope(record)) throw new Error('no CloudEvents envelope');
+    const cause = { ...record, id: causeIdOf(record) };
+    return decide(record as Parameters<typeof decide>[0]).map(({ type, data, key = record.key, index }, i) =>
+      follow(SOURCE, { ...cause, key }, index ?? i, type, data, now()),
+    );
   };
 
+  const bury = burying(SOURCE, { ...context, logger }, (events) => log.append(events));
   const handle = async (record: AnyRecorded): Promise<void> => {
-    const events = eventsOf(record);
     try {
+      const events = eventsOf(record);
       if (events.length > 0) await log.append(events);
     } catch (error) {
       if (isLogUnavailable(error)) throw error;
-      const letter = deadLetter(SOURCE, record, (error as Error).message, now());
-      await log.append([letter]).catch((refused: unknown) => {
-        if (isLogUnavailable(refused)) throw refused;
-        // Too large itself: where the record is stays on record, and no other agent's outbox waits for it.
-        return log.append([{ ...letter, data: { ...letter.data, recordValue: null } }]);
-      });
+      await bury(record, error);
     }
   };
   const consumer: Consumer = { types: hearingReads, assigned: async () => {}, revoked: () => {}, handle };

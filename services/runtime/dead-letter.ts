@@ -1,5 +1,8 @@
+import type { ServiceName } from '../../topics/index.ts';
+import { isLogUnavailable } from './errors.ts';
 import { derivedId } from './event.ts';
 import type { Event, Recorded } from './log.ts';
+import type { ServiceContext } from './service.ts';
 
 /** A record that `service` can never process, whole, with the reason. Its id follows from where the record is. */
 export const deadLetter = (
@@ -27,3 +30,34 @@ export const deadLetter = (
     recordHeaders: record.raw.headers,
   },
 });
+
+type Append = (events: readonly Event[]) => Promise<unknown>;
+
+/**
+ * Appends a dead letter; without the value of its record where it is too large with it: then at least where the record is
+ * stays on record, and the record holds nothing up.
+ * @throws what `append` throws; PARLEY_LOG_UNAVAILABLE at once.
+ */
+export const appendDeadLetter = async (letter: Event<'EventDeadLettered'>, append: Append): Promise<void> => {
+  try {
+    await append([letter]);
+  } catch (refused) {
+    if (isLogUnavailable(refused)) throw refused;
+    await append([{ ...letter, data: { ...letter.data, recordValue: null } }]);
+  }
+};
+
+/** Puts a record that `service` can never process among the dead letters: with its reason in the log, and counted once it is there. */
+export const burying =
+  (
+    service: ServiceName,
+    { logger, metrics, now }: Pick<ServiceContext, 'logger' | 'metrics' | 'now'>,
+    append: Append,
+  ) =>
+  async (record: Recorded, error: unknown): Promise<void> => {
+    const { topic, partition, offset } = record;
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.error({ err: error, topic, partition, offset }, 'dead letter');
+    await appendDeadLetter(deadLetter(service, record, reason, now()), append);
+    metrics.deadLetters.inc({ service, topic });
+  };

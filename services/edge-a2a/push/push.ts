@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as mesh from '../../../schemas/generated.ts';
-import { deadLetter } from '../../runtime/dead-letter.ts';
+import { burying } from '../../runtime/dead-letter.ts';
 import type { SignJwt } from '../../runtime/edge/actor-token.ts';
 import { derivedId, follow } from '../../runtime/event.ts';
 import { createLanes } from '../../runtime/lanes.ts';
@@ -77,7 +77,7 @@ export const startPush = async (
   times: PushTimes = defaultPushTimes,
   poster = createPoster(sign, issuer, given.now),
 ): Promise<RunningService> => {
-  const { log, metrics } = given;
+  const { log } = given;
   const logger = given.logger.child({ service: SERVICE, side: 'push' });
   const context = { ...given, logger };
   const lanes = createLanes({ concurrency: CONCURRENCY });
@@ -132,12 +132,7 @@ export const startPush = async (
     ids?.add(id);
   };
 
-  const bury = async (record: AnyRecorded, error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    logger.error({ err: error, topic: record.topic, offset: record.offset }, 'dead letter');
-    await tenures.append([deadLetter(SERVICE, record, reason, context.now())]);
-    metrics.deadLetters.inc({ service: SERVICE, topic: record.topic });
-  };
+  const bury = burying(SERVICE, context, tenures.append);
 
   const handle = async (record: AnyRecorded): Promise<void> => {
     if (!hasEnvelope(record)) return bury(record, new Error('no CloudEvents envelope'));

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { EventType, ServiceName } from '../../../topics/index.ts';
-import { deadLetter } from '../dead-letter.ts';
+import { burying } from '../dead-letter.ts';
 import { isLogUnavailable } from '../errors.ts';
 import { createLanes } from '../lanes.ts';
 import type { AnyRecorded, AssignedPartition } from '../log.ts';
@@ -173,15 +173,7 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
     return flight.done;
   };
 
-  const bury = async (record: AnyRecorded, error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    logger.error(
-      { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
-      'dead letter',
-    );
-    await tenures.append([deadLetter(name, record, reason, context.now())]);
-    metrics.deadLetters.inc({ service: name, topic: record.topic });
-  };
+  const bury = burying(name, context, tenures.append);
 
   const handle = async (record: AnyRecorded): Promise<void> => {
     if (!hasEnvelope(record)) return bury(record, new Error('no CloudEvents envelope'));
