@@ -1,10 +1,10 @@
 /** Who may come in: before anything of a call is read. */
 import type { Writable } from 'node:stream';
 import type { Configuration } from '../../runtime/configuration.ts';
-import { ACTOR_HEADER, readActorToken } from '../../runtime/edge/actor-token.ts';
+import { ACTOR_HEADER } from '../../runtime/edge/actor-token.ts';
 import type { Admission } from '../../runtime/edge/admission.ts';
 import type { AuthenticationProblem } from '../../runtime/edge/authentication.ts';
-import type { Caller, Callers } from '../../runtime/edge/callers.ts';
+import { type Caller, type Callers, callerByToken } from '../../runtime/edge/callers.ts';
 import type { Signing } from '../../runtime/signing.ts';
 import { acceptTraceparent } from '../../runtime/tracing.ts';
 import { type MeshError, meshProblems } from './errors.ts';
@@ -59,10 +59,8 @@ export const identify = async (door: Door, header: HeaderOf): Promise<Identified
   const known = { inForce, traceparent: acceptTraceparent(traceparent) };
   const token = header(ACTOR_HEADER);
   if (token === undefined) return { ...known, caller: found.caller, contextId: '' };
-  const { credential } = found.caller;
   try {
-    const { person, actors, contextId, taskId } = await readActorToken(door.verifyJwt, token, credential.subject.agent);
-    return { ...known, caller: { credential, chain: { person, actors, parentTaskId: taskId } }, contextId };
+    return { ...known, ...(await callerByToken(door.verifyJwt, token, found.caller.credential)) };
   } catch {
     return { error: meshProblems.unauthenticated(UNTAKEN_ACTOR), problem: 'unknown' };
   }

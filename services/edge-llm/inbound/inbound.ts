@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { startAsker } from '../../runtime/ask.ts';
 import type { Configuration } from '../../runtime/configuration.ts';
-import { ACTOR_HEADER, readActorToken } from '../../runtime/edge/actor-token.ts';
+import { ACTOR_HEADER } from '../../runtime/edge/actor-token.ts';
 import { createAdmission } from '../../runtime/edge/admission.ts';
 import { APPEND_MS, withBoundedAppend } from '../../runtime/edge/append.ts';
-import { type Caller, createCallers } from '../../runtime/edge/callers.ts';
+import { type Caller, callerByToken, createCallers } from '../../runtime/edge/callers.ts';
 import { createCancellations } from '../../runtime/edge/cancellations.ts';
 import { type HttpProblem, statusOfError } from '../../runtime/http.ts';
 import { answerEarly } from '../../runtime/http-early.ts';
@@ -118,12 +118,8 @@ export const startInbound = async (
     if (!identified) return;
     const token = headerOf(request.headers, ACTOR_HEADER);
     if (token === undefined) return enter(via, request, reply, identified, done);
-    const { credential } = identified.caller;
-    readActorToken(context.signing.verifyJwt, token, credential.subject.agent).then(
-      ({ person, actors, taskId, contextId }) => {
-        const caller = { credential, chain: { person, actors, parentTaskId: taskId } };
-        enter(via, request, reply, { ...identified, caller, contextId }, done);
-      },
+    callerByToken(context.signing.verifyJwt, token, identified.caller.credential).then(
+      (acting) => enter(via, request, reply, { ...identified, ...acting }, done),
       () => refuse(request, reply, via.protocol, answerOf(inboundProblems.actor())),
     );
   };

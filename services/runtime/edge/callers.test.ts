@@ -3,7 +3,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Configuration, hashOfKey } from '../configuration.ts';
 import type { Recorded } from '../log.ts';
 import { createMemoryLog, MemoryCluster } from '../memory-log.ts';
-import { createCallers, subjectOf } from './callers.ts';
+import { signing } from '../signing-for-tests.ts';
+import { actorToken } from './actor-token.ts';
+import { callerByToken, createCallers, subjectOf } from './callers.ts';
 
 const subject = { tenant: 'acme', unit: 'research', agent: 'planner', person: 'owner@example.com' };
 const inForce = {
@@ -31,12 +33,17 @@ test('a caller asks by itself; who is turned away is on record, as turned away b
   expect(failed[0]!.traceparent).toBe(via.traceparent);
 });
 
-test('what a caller was asked to do by others is theirs', () => {
+test('what a caller was asked to do by others is theirs', async () => {
   const [credential] = inForce.credentials;
-  const chain = { person: 'someone@example.com', actors: ['front', 'router'], parentTaskId: 'task-1' };
-  expect(subjectOf({ credential: credential!, chain })).toEqual({
+  const person = 'someone@example.com';
+  const actor = { agent: 'planner', person, actors: ['front', 'router'], contextId: 'c-1', taskId: 'task-1' };
+  const times = { now: Date.now(), expiresAt: Date.now() + 60_000 };
+  const token = await actorToken(signing.signJwt, actor, times);
+  const { caller, contextId } = await callerByToken(signing.verifyJwt, token, credential!);
+  expect({ contextId, parentTaskId: caller.chain.parentTaskId }).toEqual({ contextId: 'c-1', parentTaskId: 'task-1' });
+  expect(subjectOf(caller)).toEqual({
     ...subject,
-    person: 'someone@example.com',
+    person,
     credential: 'first',
     actors: ['front', 'router'],
   });

@@ -5,6 +5,7 @@ import type { ServiceName } from '../../../topics/index.ts';
 import type { Configuration, Credential } from '../configuration.ts';
 import type { Log } from '../log.ts';
 import { acceptTraceparent } from '../tracing.ts';
+import { readActorToken, type VerifyJwt } from './actor-token.ts';
 import { type AuthenticationProblem, authenticate, credentialIndex } from './authentication.ts';
 import { authenticationReports } from './authentication-reports.ts';
 
@@ -25,6 +26,19 @@ export interface Caller {
 
 /** The chain of a caller that asks by itself. */
 const byItself = ({ subject }: Credential): ActorChain => ({ person: subject.person, actors: [], parentTaskId: '' });
+
+/**
+ * The caller that an agent is by the actor token that it passes back, with the context of the task that it works on.
+ * @throws where the mesh did not sign the token for this agent, or it has expired.
+ */
+export const callerByToken = async (
+  verify: VerifyJwt,
+  token: string,
+  credential: Credential,
+): Promise<{ caller: Caller; contextId: string }> => {
+  const { person, actors, taskId, contextId } = await readActorToken(verify, token, credential.subject.agent);
+  return { caller: { credential, chain: { person, actors, parentTaskId: taskId } }, contextId };
+};
 
 /** The subject of what a caller asks. */
 export const subjectOf = ({ credential, chain }: Caller): Subject => ({
