@@ -5,9 +5,8 @@ import type * as mesh from '../../schemas/generated.ts';
 import { follow } from '../runtime/event.ts';
 import type { AnyRecorded, Event, Log } from '../runtime/log.ts';
 import type { RunningService } from '../runtime/service.ts';
+import { MAX_TIMER_MS } from '../runtime/times.ts';
 
-/** setTimeout takes no more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 const RETRY_MS = 1_000;
 const BATCH = 500;
 const SLACK = 1_000;

@@ -8,6 +8,7 @@ import { createDispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { type OutboundTimes, type RunningOutbound, startOutboundEdge } from '../../runtime/outbound/outbound.ts';
 import type { Tenure } from '../../runtime/outbound/tenures.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
+import { RECALL_MARGIN_MS } from '../../runtime/times.ts';
 import type { KnownCards } from '../cards/known-cards.ts';
 import { createAgents } from './agents.ts';
 import { type CancelTimes, createCancellations, recallCancellations } from './cancellations.ts';
@@ -27,8 +28,6 @@ export const defaultOutboundTimes: A2aOutboundTimes = {
   answerMs: 10_000,
   knownMs: 5_000,
 };
-
-const RECALL_MARGIN_MS = 60_000;
 
 /**
  * Starts the edge. Resolves once it consumes.

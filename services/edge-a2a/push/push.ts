@@ -14,6 +14,7 @@ import { createTenures, type Tenure } from '../../runtime/outbound/tenures.ts';
 import { RecentIds } from '../../runtime/recent-ids.ts';
 import { hasEnvelope } from '../../runtime/recorded.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
+import { RECALL_MARGIN_MS } from '../../runtime/times.ts';
 import { followPushConfigurations } from './configurations.ts';
 import { createPoster, type Notification, type Refused } from './post-notification.ts';
 import { refuseLiteral } from './public-addresses.ts';
@@ -41,7 +42,6 @@ const SERVICE = 'edge-a2a';
 const GROUP = 'edge-a2a-push';
 const CONCURRENCY = 1_000;
 const MAX_RETRY_MS = 60_000;
-const RECALL_MARGIN_MS = 60_000;
 
 /** A message of the user's is history: who sent it need not be told. */
 const isOfUser = ({ update }: mesh.TaskUpdated): boolean => {

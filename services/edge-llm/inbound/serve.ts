@@ -4,6 +4,7 @@ import type { Caller } from '../../runtime/edge/callers.ts';
 import type { Cancellations } from '../../runtime/edge/cancellations.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
+import { MAX_TIMER_MS } from '../../runtime/times.ts';
 import { acceptTraceparent, traceIdOf } from '../../runtime/tracing.ts';
 import { answerOf, edgeProblems, type Problem } from '../openai/errors.ts';
 import type { Interface } from '../openai/protocol.ts';
@@ -17,9 +18,6 @@ import { type KnownParts, stateWhole } from './known-parts.ts';
 import { CallRefused, type createListener, type Listening } from './listening.ts';
 import { inboundProblems } from './problems.ts';
 import type { StreamBuffer } from './stream-writer.ts';
-
-/** setTimeout takes no more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What all calls of an edge share. */
 export interface Edge {

@@ -13,6 +13,7 @@ import type { AnyRecorded, AssignedPartition } from '../log.ts';
 import { RecentIds } from '../recent-ids.ts';
 import { hasEnvelope } from '../recorded.ts';
 import type { RunningService, ServiceContext } from '../service.ts';
+import { MAX_TIMER_MS } from '../times.ts';
 import { followCancelledRequests } from './cancelled-requests.ts';
 import { Abandoned, Aborted } from './faults.ts';
 import type { Dispatch } from './outcomes.ts';
@@ -73,8 +74,6 @@ export interface RunningOutbound extends RunningService {
 
 /** Far beyond what inbound edges admit: here only memory sets a bound. */
 const CONCURRENCY = 4_000;
-/** setTimeout takes no more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const DEADLINE_PASSED = 'The deadline of the request passed.';
 const PART_EXPIRED = 'An earlier part of the conversation is no longer in the log. Send the request again.';

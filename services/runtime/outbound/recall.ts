@@ -2,6 +2,7 @@
 import type { EventType, ServiceName, TopicName } from '../../../topics/index.ts';
 import type { AnyRecorded, AssignedPartition, Log } from '../log.ts';
 import { RecentIds } from '../recent-ids.ts';
+import { RECALL_MARGIN_MS } from '../times.ts';
 
 /** Of one partition; by the ids of dispatches. */
 export interface Said<Unfinished> {
@@ -17,9 +18,6 @@ export interface Recalling<Unfinished, T extends EventType = EventType> {
   /** Adds one event of the edge's own, stated after those added before. @throws where it can't be read. */
   add(said: Said<Unfinished>, event: AnyRecorded<T>): void;
 }
-
-/** An instance may have said something with a clock that runs behind that of the broker. */
-const MARGIN_MS = 60_000;
 
 export const nothingSaid = <Unfinished>(): Said<Unfinished> => ({ finished: new RecentIds(), unfinished: new Map() });
 
@@ -43,7 +41,7 @@ export const recall = async <Unfinished, T extends EventType>(
 ): Promise<Map<number, Said<Unfinished>>> => {
   const said = new Map(assigned.map(({ partition }) => [partition, nothingSaid<Unfinished>()]));
   if (assigned.length === 0) return said;
-  const time = Math.max(0, Math.min(...assigned.map(({ since }) => since)) - MARGIN_MS);
+  const time = Math.max(0, Math.min(...assigned.map(({ since }) => since)) - RECALL_MARGIN_MS);
   const tail = await log.tail(
     topics,
     (record) => {
