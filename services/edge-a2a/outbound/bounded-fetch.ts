@@ -1,6 +1,7 @@
 /** `fetch` as the A2A SDK's transports are given it: bounded, without redirects, and telling what became of each call. */
 import { type Dispatcher, fetch, Response } from 'undici';
 import { Stop } from '../../runtime/outbound/faults.ts';
+import { noticing } from '../../runtime/outbound/noticing.ts';
 
 /** One call, as far as HTTP knows of it. It is found again by its signal, which the SDK passes on. */
 export interface Exchange {
@@ -11,23 +12,6 @@ export interface Exchange {
   /** As it came. */
   retryAfter: string | undefined;
 }
-
-/** Tells when the request is put on a connection: before that nothing of it can have reached the agent. */
-const noticing =
-  (sent: () => void): Dispatcher.DispatcherComposeInterceptor =>
-  (dispatch) =>
-  (options, handler) =>
-    dispatch(options, {
-      onRequestStart: (controller, context) => {
-        sent();
-        handler.onRequestStart?.(controller, context);
-      },
-      onRequestUpgrade: (...given) => handler.onRequestUpgrade?.(...given),
-      onResponseStart: (...given) => handler.onResponseStart?.(...given),
-      onResponseData: (...given) => handler.onResponseData?.(...given),
-      onResponseEnd: (...given) => handler.onResponseEnd?.(...given),
-      onResponseError: (...given) => handler.onResponseError?.(...given),
-    });
 
 const LF = 10;
 const CR = 13;
