@@ -6,9 +6,10 @@ import { measureTasks, type TasksInLog } from './agents/many-tasks.ts';
 import type { Site } from './agents/site.ts';
 import { renderAdded, renderAgents, renderTasks } from './agents/table.ts';
 import { type Conditions, conditions } from './conditions.ts';
+import { progress, type Undo } from './measuring.ts';
 import { startCluster } from './scale/cluster.ts';
 import { renderConditions } from './scale/table.ts';
-import { type Options, type Outcome, progress, type Undo } from './sessions.ts';
+import type { Options, Outcome } from './sessions.ts';
 
 /** What the command line says beside what all that can be measured has: nothing in a list leaves its part out. */
 export interface AgentsOptions extends Options {

@@ -2,16 +2,13 @@
  * Measures Parley against the same upstream called directly. Figures as Markdown on standard error, as JSON on standard output or in a file.
  *   npm run bench -- --help
  */
-import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { installJars } from '../embedded/install.ts';
-import { findJava } from '../embedded/java.ts';
-import { makeClassArchives } from '../embedded/train.ts';
+import { join } from 'node:path';
+import { Command } from 'commander';
 import { type AgentsOptions, agents } from './agents.ts';
-import { makeDataDirectory } from './parley.ts';
-import { besidePeers, compare, progress, soakFor, type Undo } from './sessions.ts';
+import { measuring, progress } from './measuring.ts';
+import { positive, whole, wholes } from './numbers.ts';
+import { besidePeers, compare, soakFor } from './sessions.ts';
 
 interface CommandLine extends AgentsOptions {
   soak: boolean;
@@ -20,44 +17,15 @@ interface CommandLine extends AgentsOptions {
   data?: string;
 }
 
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('must be a number above 0.');
-  return value;
-};
-const whole = (text: string): number => {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('must be whole numbers above 0.');
-  return Number(text);
-};
-const wholes = (text: string): number[] => text.split(',').filter(Boolean).map(whole);
-
 const chosen = ({ soak, peers, agents: ofAgents }: CommandLine) =>
   soak ? soakFor : peers ? besidePeers : ofAgents ? agents : compare;
 
-const bench = async (options: CommandLine): Promise<void> => {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => stopping.abort(new Error(`stopped by ${name}`)));
-  const undo: Undo = [];
-  try {
-    // Not part of the start that is measured: this happens once on a machine.
-    const jars = await installJars({ progress, signal });
-    await makeClassArchives(jars, findJava(), { progress, signal });
-    const directory = options.data ? { path: resolve(options.data) } : makeDataDirectory();
-    if ('remove' in directory) undo.push(directory.remove);
-    const { document, text, faults } = await chosen(options)(options, directory.path, undo, signal);
+const bench = (options: CommandLine): Promise<void> =>
+  measuring(options, async (directory, undo, signal) => {
+    const { document, text, faults } = await chosen(options)(options, directory, undo, signal);
     progress.done(`\n${text}\n`);
-    const json = `${JSON.stringify(document)}\n`;
-    if (options.out) writeFileSync(options.out, json);
-    else process.stdout.write(json);
-    for (const fault of new Set(faults)) console.error(fault);
-    if (faults.length > 0) process.exitCode = 1;
-  } finally {
-    progress.update('');
-    for (const step of undo.reverse()) await step();
-  }
-};
+    return { document, faults };
+  });
 
 await new Command('bench')
   .description(

@@ -1,7 +1,6 @@
 /** Parley as a newcomer starts it: one process, and the embedded Kafka and registry that it starts. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { endProcess } from '../embedded/processes.ts';
 import { readState } from '../embedded/state.ts';
 import { tail } from '../embedded/tail.ts';
 import { KEY } from './call.ts';
+import { freePort } from './free-port.ts';
 
 const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 30_000;
@@ -32,15 +32,6 @@ export const makeDataDirectory = (): { path: string; remove(): void } => {
   const path = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 };
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 /** As the shell has it, but on the embedded cluster and without exporting traces. */
 const environment = (port: number, upstreamUrl: string): NodeJS.ProcessEnv => ({

@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Parley } from './parley.ts';
+import { segmentBytes } from './segments.ts';
 
 /** How far Parley has come. */
 export interface Progressed {
@@ -19,19 +19,12 @@ export const valuesOf = (text: string, metric: string): number[] =>
     .filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
     .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
 
-const logBytes = ({ directory }: Parley): number => {
-  const data = join(directory, '.parley', 'kafka', 'data');
-  return readdirSync(data, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.log'))
-    .reduce((sum, name) => sum + (statSync(join(data, name), { throwIfNoEntry: false })?.size ?? 0), 0);
-};
-
 /** Asks its metrics, and looks at the files of its Kafka. */
 export const progressed = async (parley: Parley): Promise<Progressed> => {
   const text = await (await fetch(new URL('/metrics', parley.url))).text();
   return {
     calls: valuesOf(text, 'parley_requests_total').reduce((sum, value) => sum + value, 0),
     lag: Math.max(0, ...valuesOf(text, 'parley_consumer_lag_records')),
-    logBytes: logBytes(parley),
+    logBytes: segmentBytes(join(parley.directory, '.parley', 'kafka', 'data')),
   };
 };

@@ -3,16 +3,12 @@
  * JSON on standard output or in a file.
  *   node bench/scale.ts --help
  */
-import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { installJars } from '../embedded/install.ts';
-import { findJava } from '../embedded/java.ts';
-import { terminalProgress } from '../embedded/progress.ts';
-import { makeClassArchives } from '../embedded/train.ts';
 import { startUpstream } from './children.ts';
 import { conditions } from './conditions.ts';
-import { makeDataDirectory } from './parley.ts';
+import { measuring, progress } from './measuring.ts';
+import { positive, whole, wholes } from './numbers.ts';
 import { type Cluster, type Mesh, prepareMesh, startCluster } from './scale/cluster.ts';
 import { type History, type HistoryPlan, measureHistory } from './scale/history.ts';
 import { type InstancesPlan, type InstancesRun, instancesSettings, measureInstances } from './scale/instances.ts';
@@ -47,24 +43,12 @@ const QUICK: Omit<Options, 'parts' | 'out' | 'quick'> = {
   keys: 1_000,
 };
 
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('must be a number above 0.');
-  return value;
-};
-const whole = (text: string): number => {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('must be whole numbers above 0.');
-  return Number(text);
-};
-const wholes = (text: string): number[] => text.split(',').filter(Boolean).map(whole);
 const parts = (text: string): Part[] =>
   text.split(',').map((name) => {
     const part = PARTS.find((known) => known === name);
     if (!part) throw new InvalidArgumentError(`must be some of ${PARTS.join(', ')}.`);
     return part;
   });
-
-const progress = terminalProgress();
 
 interface Figures {
   conditions: ReturnType<typeof conditions>;
@@ -143,33 +127,17 @@ const measure = async (options: Options, site: Site): Promise<{ figures: Figures
   return { figures, faults };
 };
 
-const scale = async (given: Options): Promise<void> => {
+const scale = (given: Options): Promise<void> => {
   const options = given.quick ? { ...given, ...QUICK } : given;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => stopping.abort(new Error(`stopped by ${name}`)));
-  const undo: (() => unknown)[] = [];
-  try {
-    const jars = await installJars({ progress, signal });
-    await makeClassArchives(jars, findJava(), { progress, signal });
-    const directory = makeDataDirectory();
-    undo.push(directory.remove);
+  return measuring(options, async (directory, undo, signal) => {
     const upstream = await startUpstream(20);
     undo.push(upstream.stop);
     progress.update('Starting Kafka');
-    const running = { cluster: await startCluster(directory.path, signal) };
+    const running = { cluster: await startCluster(directory, signal) };
     undo.push(() => running.cluster.stop());
     const { figures, faults } = await measure(options, { running, upstreamUrl: upstream.url, signal });
-    const json = `${JSON.stringify(figures)}\n`;
-    if (options.out) writeFileSync(options.out, json);
-    else process.stdout.write(json);
-    for (const fault of new Set(faults)) console.error(fault);
-    if (faults.length > 0) process.exitCode = 1;
-  } finally {
-    progress.update('');
-    for (const step of undo.reverse()) await step();
-  }
+    return { document: figures, faults };
+  });
 };
 
 await new Command('scale')

@@ -1,10 +1,10 @@
 /** What can be asked for: a comparison with the upstream itself, one with other gateways, and a soak. */
 import { resolve } from 'node:path';
-import { terminalProgress } from '../embedded/progress.ts';
 import { runLoad, startUpstream } from './children.ts';
 import { measure, type Plan, type Run, settings } from './compare.ts';
 import { conditions } from './conditions.ts';
 import { measureRest, read } from './gauges.ts';
+import { progress, type Undo } from './measuring.ts';
 import { type Parley, startParley } from './parley.ts';
 import { installPeers, measurePeers, PEERS_UPSTREAM_URL } from './peers.ts';
 import { renderPeers } from './peers-table.ts';
@@ -40,11 +40,6 @@ export interface Outcome {
 
 const PRIMING = { inFlight: 16, warmUpMs: 500, durationMs: 5_000 };
 const REST_MS = 3_000;
-
-export const progress = terminalProgress();
-
-/** What a stopped benchmark must not leave behind, undone in reverse. */
-export type Undo = (() => unknown)[];
 
 /** Streams and whole calls, until both paths and Kafka's are compiled; an answer that is wrong ends everything here. */
 const prime = async (parley: Parley, signal: AbortSignal): Promise<void> => {

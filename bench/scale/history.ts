@@ -1,12 +1,12 @@
 /** What a log that grows costs whoever starts on it or reads it. */
 
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conversationTopics } from '../../cli/conversation.ts';
 import { newId } from '../../services/runtime/event.ts';
 import { KEY } from '../call.ts';
 import { runLoad } from '../children.ts';
+import { segmentBytes } from '../segments.ts';
 import { type Cluster, type Mesh, startCluster, withLog } from './cluster.ts';
 import { parley, run } from './command.ts';
 import { failedAttempt } from './conversations.ts';
@@ -60,12 +60,6 @@ export interface History {
   replayAll: ReplayedAll & { peakRssBytes: number };
   faults: string[];
 }
-
-const segmentBytes = (directory: string): number => {
-  const data = join(directory, 'kafka', 'data');
-  const logs = readdirSync(data, { recursive: true, encoding: 'utf8' }).filter((file) => /^mesh\..*\.log$/.test(file));
-  return logs.reduce((sum, file) => sum + statSync(join(data, file)).size, 0);
-};
 
 const PARTITIONS = 12;
 
@@ -148,7 +142,7 @@ export const measureHistory = async (
   );
   const filledAt = performance.now();
   for (const group of groups) await commitEnds(mesh, group);
-  const logBytes = segmentBytes(running.cluster.directory);
+  const logBytes = segmentBytes(join(running.cluster.directory, 'kafka', 'data'), 'mesh.');
   const inLog = await recordsOf(mesh, [...conversationTopics, 'mesh.audit']);
   const read = await readings(mesh, filled.samples, say, signal);
 

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { endWithUs } from '../../embedded/end-with-us.ts';
 import { tail } from '../../embedded/tail.ts';
 import { fault, KEY, requestBody } from '../call.ts';
+import { freePort } from '../free-port.ts';
 import type { Mesh } from './cluster.ts';
-import { freePort } from './free-port.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'services', 'main.ts');
 const WITHIN_MS = 600_000;
