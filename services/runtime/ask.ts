@@ -23,6 +23,33 @@ export interface Asker<T extends EventType> {
 
 const PATIENCE_MS = 50;
 
+/** Hands on what is put to whoever asks for each, in order and as it comes. `each` throws the signal's reason once it is aborted. */
+export const heardUntil = <T>(signal: AbortSignal): { put(one: T): void; each(): AsyncGenerator<T, never> } => {
+  const waiting: T[] = [];
+  let wake = () => {};
+  const abort = () => wake();
+  async function* each(): AsyncGenerator<T, never> {
+    signal.addEventListener('abort', abort);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        if (waiting.length > 0) yield waiting.shift() as T;
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+  const put = (one: T) => {
+    waiting.push(one);
+    wake();
+  };
+  return { put, each };
+};
+
 /**
  * Listens before it speaks: resolves once it is at the end of the topics.
  * @param topics where what is waited for most is; `rarer` may come a few hundredths of a second later.
@@ -42,30 +69,15 @@ export const startAsker = async <T extends EventType>(
   ]);
 
   async function* hear(correlationId: string, signal: AbortSignal, speak: () => Promise<void>) {
-    const heard: AnyRecorded<T>[] = [];
-    let wake = () => {};
-    const listener: Listener = (record) => {
-      heard.push(record as AnyRecorded<T>);
-      wake();
-    };
-    const abort = () => wake();
+    const heard = heardUntil<AnyRecorded<T>>(signal);
+    const listener: Listener = (record) => heard.put(record as AnyRecorded<T>);
     const all = listeners.get(correlationId) ?? new Set();
     listeners.set(correlationId, all.add(listener));
-    signal.addEventListener('abort', abort);
     try {
       signal.throwIfAborted();
       await speak();
-      for (;;) {
-        signal.throwIfAborted();
-        const next = heard.shift();
-        if (next) yield next;
-        else
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-      }
+      yield* heard.each();
     } finally {
-      signal.removeEventListener('abort', abort);
       all.delete(listener);
       if (all.size === 0) listeners.delete(correlationId);
     }

@@ -1,3 +1,4 @@
+import { heardUntil } from '../../runtime/ask.ts';
 import { RuntimeError } from '../../runtime/errors.ts';
 import type { Log, Tail } from '../../runtime/log.ts';
 import { type AnswerEvent, answerTopics, answerTypes } from './events.ts';
@@ -32,38 +33,26 @@ export async function* replay(
   signal: AbortSignal,
   silent: () => void,
 ): AsyncGenerator<AnswerEvent> {
-  const heard: AnswerEvent[] = [];
+  const heard = heardUntil<AnswerEvent>(signal);
   let any = false;
   let over = false;
-  let wake = () => {};
   let timer: NodeJS.Timeout | undefined;
-  const aborted = signalled(signal);
-  aborted.catch(() => wake());
   const opening = open(
     log,
     answerTopics,
     (record) => {
       if (record.correlationId !== requestId || record.key !== contextId) return;
       any = true;
-      heard.push(record as AnswerEvent);
-      wake();
+      heard.put(record as AnswerEvent);
     },
     { from: { time: usedAt - SLACK_MS }, partitions: [log.partitionOf(contextId)], types: answerTypes },
   );
   try {
-    const tail = await Promise.race([opening, aborted]);
+    const tail = await Promise.race([opening, signalled(signal)]);
     void tail.caughtUp.then(() => {
       if (!over) timer = setTimeout(() => any || silent(), Math.max(0, usedAt + APPENDED_MS - Date.now()));
     });
-    for (;;) {
-      signal.throwIfAborted();
-      const next = heard.shift();
-      if (next) yield next;
-      else
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-    }
+    yield* heard.each();
   } finally {
     over = true;
     clearTimeout(timer);
