@@ -261,3 +261,16 @@ export const createWorld = async (limits: Partial<Configuration['limits']> = {})
     },
   };
 };
+
+/** Answers with a stream of two parts, the second of which waits until the function returned is called. */
+export const heldUp = ({ behave }: World): (() => void) => {
+  const { promise: rest, resolve } = Promise.withResolvers<void>();
+  behave(async (mesh) => {
+    await mesh.permit();
+    await mesh.chunk(0, chatChunk('a'));
+    await rest;
+    await mesh.chunk(1, chatChunk('b'));
+    await mesh.complete('{}', { chunks: 2 });
+  });
+  return resolve;
+};

@@ -3,7 +3,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event, Log } from '../../runtime/log.ts';
 import { createMemoryLog } from '../../runtime/memory-log.ts';
-import { chatAnswer, chatChunk, createWorld, type Edge, KEY, meshOf, OTHER_KEY, type World } from './harness.ts';
+import {
+  chatAnswer,
+  chatChunk,
+  createWorld,
+  type Edge,
+  heldUp,
+  KEY,
+  meshOf,
+  OTHER_KEY,
+  type World,
+} from './harness.ts';
 
 const chat = { model: 'small', messages: [{ role: 'user' as const, content: 'Hello' }] };
 const other = { model: 'small', messages: [{ role: 'user' as const, content: 'Bye' }] };
@@ -88,17 +98,7 @@ describe('the same key and body', () => {
   });
 
   it('joins an answer that is under way', async () => {
-    let finish = () => {};
-    const rest = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    world.behave(async (mesh) => {
-      await mesh.permit();
-      await mesh.chunk(0, chatChunk('a'));
-      await rest;
-      await mesh.chunk(1, chatChunk('b'));
-      await mesh.complete('{}', { chunks: 2 });
-    });
+    const finish = heldUp(world);
     const first = await post(stream);
     const second = await post(stream);
     finish();
@@ -117,17 +117,7 @@ describe('the same key and body', () => {
   });
 
   it('gets it after the edge was killed in the middle', async () => {
-    let finish = () => {};
-    const rest = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    world.behave(async (mesh) => {
-      await mesh.permit();
-      await mesh.chunk(0, chatChunk('a'));
-      await rest;
-      await mesh.chunk(1, chatChunk('b'));
-      await mesh.complete('{}', { chunks: 2 });
-    });
+    const finish = heldUp(world);
     const first = await post(stream);
     await edge.crash();
     await expect(first.text()).rejects.toThrow();

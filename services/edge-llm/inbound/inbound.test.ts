@@ -2,7 +2,7 @@ import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { actorToken } from '../../runtime/edge/actor-token.ts';
 import { signing } from '../../runtime/signing-for-tests.ts';
-import { chatAnswer, chatChunk, createWorld, type Edge, KEY, OTHER_KEY, type World } from './harness.ts';
+import { chatAnswer, chatChunk, createWorld, type Edge, heldUp, KEY, OTHER_KEY, type World } from './harness.ts';
 
 const chat = { model: 'small', messages: [{ role: 'user' as const, content: 'Hello' }] };
 
@@ -124,17 +124,7 @@ describe('a stream', () => {
   });
 
   it('shows its first part before the rest is there', async () => {
-    let goOn = () => {};
-    const rest = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    world.behave(async (mesh) => {
-      await mesh.permit();
-      await mesh.chunk(0, chatChunk('a'));
-      await rest;
-      await mesh.chunk(1, chatChunk('b'));
-      await mesh.complete('{}', { chunks: 2 });
-    });
+    const goOn = heldUp(world);
     const parts: string[] = [];
     for await (const part of await edge.client.chat.completions.create(stream)) {
       parts.push(part.choices[0]?.delta.content ?? '');

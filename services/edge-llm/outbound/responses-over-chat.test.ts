@@ -1,12 +1,13 @@
 /** The official client speaks responses; what serves it speaks chat only. */
 import OpenAI from 'openai';
-import { Agent } from 'undici';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { answerOfFailure } from '../openai/errors.ts';
 import { readRequest } from '../openai/read-request.ts';
 import { perform } from './upstream.ts';
 import {
   type Answer,
+  all,
+  callTo,
   chunk,
   completion,
   connectionTo,
@@ -16,30 +17,17 @@ import {
   requestOf,
   startUpstream,
   stream,
-  target,
 } from './upstream-for-tests.ts';
 
 /** What both edges do together, less the log between them. */
 const clientOf = async (answer: Answer) => {
   const upstream = await startUpstream(answer);
-  const dispatcher = new Agent();
-  onTestFinished(() => dispatcher.destroy());
+  const call = callTo(upstream.url);
   const serve = async (message: Buffer, write: (status: number, type: string) => void, to: NodeJS.WritableStream) => {
     const { request: read } = readRequest(message, 'openai.responses');
     const request = requestOf('', { message, protocol: 'openai.responses', streaming: read!.streaming });
-    const call = {
-      request,
-      target,
-      connection: connectionTo(upstream.url),
-      secret: null,
-      headers: {},
-      signal: new AbortController().signal,
-      dispatcher,
-      dispatchId: 'dispatch-1',
-      now: Date.now,
-    };
     let begun = false;
-    for await (const performed of perform(call)) {
+    for await (const performed of perform({ ...call, request })) {
       if (performed.kind === 'chunk') {
         if (!begun) write(200, 'text/event-stream');
         begun = true;
@@ -376,26 +364,12 @@ describe('a target that speaks responses itself', () => {
       `event: response.completed\ndata: ${JSON.stringify({ type: 'response.completed', response, sequence_number: 2 })}\n\n`,
     ];
     const upstream = await startUpstream((_, answer) => stream(answer, texts));
-    const dispatcher = new Agent();
-    onTestFinished(() => dispatcher.destroy());
     const body = '{"model":"fast","stream":true,"input":"hi","previous_response_id":"resp_0"}';
     const request = requestOf(body, { protocol: 'openai.responses', streaming: true });
     const connection = connectionTo(upstream.url, { interfaces: ['responses'] });
-    const all = [];
-    for await (const p of perform({
-      request,
-      target,
-      connection,
-      secret: null,
-      headers: {},
-      signal: new AbortController().signal,
-      dispatcher,
-      dispatchId: 'dispatch-1',
-      now: Date.now,
-    }))
-      all.push(p);
-    expect(all.map((p) => (p.kind === 'chunk' ? p.payload.toString() : '')).join('')).toBe(texts.join(''));
-    expect(all.at(-1)).toMatchObject({
+    const performed = await all(callTo('', { request, connection }));
+    expect(performed.map((p) => (p.kind === 'chunk' ? p.payload.toString() : '')).join('')).toBe(texts.join(''));
+    expect(performed.at(-1)).toMatchObject({
       kind: 'completed',
       meters: { input_tokens: 2, output_tokens: 1 },
       message: Buffer.from(JSON.stringify(response)),
@@ -412,23 +386,9 @@ describe('a target that speaks responses itself', () => {
     ],
   ])('%s', async (_, texts, reason) => {
     const upstream = await startUpstream((_request, answer) => stream(answer, texts as string[]));
-    const dispatcher = new Agent();
-    onTestFinished(() => dispatcher.destroy());
     const request = requestOf({ model: 'fast', stream: true, input: 'hi' }, { protocol: 'openai.responses' });
     const connection = connectionTo(upstream.url, { interfaces: ['responses'] });
-    const all = [];
-    for await (const p of perform({
-      request,
-      target,
-      connection,
-      secret: null,
-      headers: {},
-      signal: new AbortController().signal,
-      dispatcher,
-      dispatchId: 'dispatch-1',
-      now: Date.now,
-    }))
-      all.push(p);
-    expect(all.at(-1)).toMatchObject({ kind: 'failed', failure: { reason } });
+    const performed = await all(callTo('', { request, connection }));
+    expect(performed.at(-1)).toMatchObject({ kind: 'failed', failure: { reason } });
   });
 });

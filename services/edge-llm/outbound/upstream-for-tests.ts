@@ -1,9 +1,12 @@
 /** A real HTTP server on the loopback that answers, or fails, as a test says; and the calls that go to it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Agent } from 'undici';
 import { onTestFinished } from 'vitest';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Connection } from '../../runtime/configuration.ts';
+import type { Call, Performed } from './performed.ts';
+import { perform } from './upstream.ts';
 
 export interface Received {
   url: string;
@@ -114,6 +117,35 @@ export const requestOf = (body: object | string, more: Partial<mesh.Request> = {
     parentTaskId: '',
     ...more,
   };
+};
+
+/** A chat that is neither streamed nor about anything. */
+export const chat = { model: 'fast', messages: [{ role: 'user', content: 'hello' }] };
+
+/** A call of an upstream, of `chat` unless `call` has another request. */
+export const callTo = (url: string, call: Partial<Call> = {}): Call => {
+  const connection = call.connection ?? connectionTo(url);
+  const dispatcher = new Agent({ connect: { timeout: connection.connectTimeoutMs } });
+  onTestFinished(() => dispatcher.destroy());
+  return {
+    request: requestOf(chat),
+    target,
+    connection,
+    secret: null,
+    headers: {},
+    signal: new AbortController().signal,
+    dispatcher,
+    dispatchId: 'dispatch-1',
+    now: Date.now,
+    ...call,
+  };
+};
+
+/** All that is said of a call. */
+export const all = async (call: Call): Promise<Performed[]> => {
+  const performed: Performed[] = [];
+  for await (const p of perform(call)) performed.push(p);
+  return performed;
 };
 
 /** As a configuration refers to a variable of the environment. */

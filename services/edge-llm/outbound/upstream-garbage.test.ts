@@ -1,8 +1,7 @@
 import fc from 'fast-check';
-import { Agent } from 'undici';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { perform } from './upstream.ts';
-import { type Answer, chunk, connectionTo, data, requestOf, startUpstream, target } from './upstream-for-tests.ts';
+import { type Answer, callTo, chunk, connectionTo, data, requestOf, startUpstream } from './upstream-for-tests.ts';
 
 const asked: Record<string, object> = {
   'openai.chat': { model: 'fast', messages: [{ role: 'user', content: 'hi' }] },
@@ -57,9 +56,8 @@ const answer = fc.record({
 test('whatever an upstream sends, a call ends exactly once, and nothing follows its end', async () => {
   let next: Answer = () => {};
   const upstream = await startUpstream((request, response) => next(request, response));
-  const dispatcher = new Agent();
-  onTestFinished(() => dispatcher.destroy());
   const connection = connectionTo(upstream.url, { interfaces: ['chat', 'embeddings'], maxResponseBytes: 10_000 });
+  const call = callTo('', { connection, secret: 'sk-secret' });
   const both = { ...connection, interfaces: ['chat', 'responses', 'embeddings'] };
   await fc.assert(
     fc.asyncProperty(protocol, fc.boolean(), fc.boolean(), answer, async (of, streaming, native, sent) => {
@@ -72,17 +70,7 @@ test('whatever an upstream sends, a call ends exactly once, and nothing follows 
       };
       const request = requestOf(asked[of]!, { protocol: of, streaming });
       const kinds: string[] = [];
-      for await (const performed of perform({
-        request,
-        target,
-        connection: native ? both : connection,
-        secret: 'sk-secret',
-        headers: {},
-        signal: new AbortController().signal,
-        dispatcher,
-        dispatchId: 'dispatch-1',
-        now: Date.now,
-      })) {
+      for await (const performed of perform({ ...call, request, connection: native ? both : connection })) {
         kinds.push(performed.kind);
         if (performed.kind === 'chunk') expect(performed.payload.toString()).toMatch(/^(id|event|data): .*\n\n$/s);
         else {

@@ -1,11 +1,13 @@
 import { createServer as createTcpServer, type Socket } from 'node:net';
-import { Agent } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Aborted } from '../../runtime/outbound/faults.ts';
 import type { Call, Completed, Failed, Performed } from './performed.ts';
 import { perform } from './upstream.ts';
 import {
   type Answer,
+  all,
+  callTo,
+  chat,
   chunk,
   completion,
   connectionTo,
@@ -15,35 +17,9 @@ import {
   requestOf,
   startUpstream,
   stream,
-  target,
 } from './upstream-for-tests.ts';
 
-const chat = { model: 'fast', messages: [{ role: 'user', content: 'hello' }] };
 const streamingChat = { ...chat, stream: true };
-
-const callTo = (url: string, call: Partial<Call> = {}): Call => {
-  const connection = call.connection ?? connectionTo(url);
-  const dispatcher = new Agent({ connect: { timeout: connection.connectTimeoutMs } });
-  onTestFinished(() => dispatcher.destroy());
-  return {
-    request: requestOf(chat),
-    target,
-    connection,
-    secret: null,
-    headers: {},
-    signal: new AbortController().signal,
-    dispatcher,
-    dispatchId: 'dispatch-1',
-    now: Date.now,
-    ...call,
-  };
-};
-
-const all = async (call: Call): Promise<Performed[]> => {
-  const performed: Performed[] = [];
-  for await (const p of perform(call)) performed.push(p);
-  return performed;
-};
 
 /** The last thing said, after checking that it is the only end. */
 const endOf = async (call: Call): Promise<Completed | Failed> => {
