@@ -67,6 +67,24 @@ const steps = {
     text: `${attemptAt(target, attempt)}: ${failed(failure)}${retryable ? '' : ', for good'}`,
   }),
   ProbeSucceeded: ({ target }) => ({ word: 'probe succeeded', text: `${target.id} serves again` }),
+  ServerObserved: ({ protocolVersions, problem }) => ({
+    word: 'server observed',
+    text: problem || `speaks MCP ${protocolVersions.join(', ')}`,
+  }),
+  DefinitionObserved: ({ server, kind, name, digest, findings }) => ({
+    word: 'definition observed',
+    text: `${kind} ${server}/${name}${digest === '' ? ' is gone' : ''}${findings.length > 0 ? `, suspicious: ${findings.join('; ')}` : ''}`,
+  }),
+  DefinitionReviewed: ({ server, kind, name, verdict, by, note }) => ({
+    word: 'definition reviewed',
+    text: `${kind} ${server}/${name} ${verdict} by ${by}${note ? `: ${note}` : ''}`,
+  }),
+  SessionChanged: ({ endpoint, protocolVersion, closed }) => ({
+    word: closed ? 'session closed' : 'session',
+    text: `/mcp${endpoint && `/${endpoint}`}, ${protocolVersion}`,
+  }),
+  InputProvided: ({ inputId }) => ({ word: 'input provided', text: inputId }),
+  ResourceChanged: ({ server, uri }) => ({ word: 'resource changed', text: `${server}/${uri}` }),
   ResponseChunk: ({ index, attempt }) => ({ word: 'chunk', text: `${index} of attempt ${attempt}` }),
   ResponseCompleted: ({ target, status, chunks, startedAt, firstByteAt, message }, excerpt) => ({
     word: 'completed',

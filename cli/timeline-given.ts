@@ -59,6 +59,7 @@ export const request = (
   spans: [],
   taskId: '',
   parentTaskId: '',
+  arguments: {},
   ...tasks,
 });
 

@@ -46,6 +46,7 @@ const request = (id: string): Request => ({
   spans: [],
   taskId: '',
   parentTaskId: '',
+  arguments: {},
 });
 
 /** The events of one request, each caused by the one before. */

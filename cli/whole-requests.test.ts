@@ -37,6 +37,7 @@ const request = (id: string, body: string, stated: Pick<Request, 'message' | 'sp
   headers: {},
   taskId: '',
   parentTaskId: '',
+  arguments: {},
   ...stated,
 });
 const at = (offset: number, event: AnyRecorded): AnyRecorded => ({

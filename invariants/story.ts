@@ -120,6 +120,7 @@ export const createStory = (): Story => {
         spans: [],
         taskId: '',
         parentTaskId: '',
+        arguments: {},
         ...more,
       };
       const cause = { id: '', key: contextId, correlationId: id } as LoggedRecord;

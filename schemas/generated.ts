@@ -36,10 +36,12 @@ export interface AgentCardPublished {
   agent: string;
   /** A2A AgentCard in ProtoJSON. */
   card: Buffer;
-  /** sha256 of the card, hexadecimal. */
+  /** sha256 of the card, and of the extended card after it where there is one, hexadecimal. */
   digest: string;
   /** Whether it is signed, and the signature holds. */
   signature: CardSignature;
+  /** What the agent tells of itself to who is authenticated (A2A 1.0, 3.1.11), as the mesh is: an AgentCard in ProtoJSON. */
+  extendedCard: null | Buffer;
 }
 
 /** An agent's card could not be taken. The one before stays. */
@@ -271,8 +273,47 @@ export interface Decision {
   reason: string;
 }
 
+/** What an MCP server offers. */
+export type DefinitionKind = 'UNSPECIFIED' | 'TOOL' | 'PROMPT' | 'RESOURCE' | 'RESOURCE_TEMPLATE';
+
+/** A tool, prompt or resource, as its server describes it now: latest per definition. */
+export interface DefinitionObserved {
+  /** Its server's name in mesh.yaml. */
+  server: string;
+  /** What it is. */
+  kind: DefinitionKind;
+  /** The server's own name for it: of a tool or prompt its name, of a resource its URI, of a template its URI template. */
+  name: string;
+  /** As MCP has it, as JSON with sorted keys; empty where it is gone. */
+  definition: Buffer;
+  /** sha256 of the definition, hexadecimal; empty where the server no longer has it. */
+  digest: string;
+  /** What the mesh's rules find suspicious in it, a line each. */
+  findings: string[];
+}
+
+/** Somebody, or a rule of the mesh, has said whether a definition may be used: latest per definition. */
+export interface DefinitionReviewed {
+  /** Its server's name in mesh.yaml. */
+  server: string;
+  /** What it is. */
+  kind: DefinitionKind;
+  /** The server's own name for it. */
+  name: string;
+  /** Which definition was reviewed: the digest of the one observed. Another one is held back. */
+  digest: string;
+  /** Whether it may be used. */
+  verdict: Verdict;
+  /** The person who decided; mesh: a rule. */
+  by: string;
+  /** Why. */
+  note: string;
+  /** As it was reviewed, so that a change can be shown beside it. */
+  definition: Buffer;
+}
+
 /** Why a request was refused. */
-export type DenialReason = 'UNSPECIFIED' | 'NOT_CONFIGURED' | 'NO_ACCOUNTABLE_PERSON' | 'RESOURCE_UNKNOWN' | 'ACTION_UNSUPPORTED' | 'POLICY' | 'AGENT_CYCLE' | 'TOO_DEEP';
+export type DenialReason = 'UNSPECIFIED' | 'NOT_CONFIGURED' | 'NO_ACCOUNTABLE_PERSON' | 'RESOURCE_UNKNOWN' | 'ACTION_UNSUPPORTED' | 'POLICY' | 'AGENT_CYCLE' | 'TOO_DEEP' | 'NOT_APPROVED' | 'UNDECLARED';
 
 /** A record that a service can never process, kept whole. */
 export interface EventDeadLettered {
@@ -323,6 +364,14 @@ export interface IdempotencyKeyUsed {
   contextId: string;
   /** sha256 of the message, hexadecimal. */
   fingerprint: string;
+}
+
+/** A client's answer to what a server asked of it in the course of a request. */
+export interface InputProvided {
+  /** Which question: the id that the mesh gave it in the request's ResponseChunk. */
+  inputId: string;
+  /** JSON-RPC result or error, as JSON: {result} or {error}. */
+  payload: Buffer;
 }
 
 /** The configuration that is in force from here on. */
@@ -482,6 +531,8 @@ export interface Request {
   taskId: string;
   /** The task in the course of which an agent asks this; empty where there is none. */
   parentTaskId: string;
+  /** What policies can test of the message: of a tool call its arguments, by dotted path, as text. */
+  arguments: Record<string, string>;
 }
 
 /** Policy refused a request. It goes no further. */
@@ -558,6 +609,14 @@ export interface Resource {
   id: string;
 }
 
+/** An MCP server said that a resource changed. */
+export interface ResourceChanged {
+  /** Its server's name in mesh.yaml. */
+  server: string;
+  /** The server's own URI of it. */
+  uri: string;
+}
+
 /** A part of a streamed answer. */
 export interface ResponseChunk {
   /** 0 for the first part of the attempt. */
@@ -618,6 +677,44 @@ export interface ResponseFailed {
   meters: Record<string, number>;
   /** Whether meters were counted by the mesh. */
   estimated: boolean;
+}
+
+/** What an MCP server says of itself: latest per server. */
+export interface ServerObserved {
+  /** Its name in mesh.yaml. */
+  server: string;
+  /** The revisions of MCP that it speaks, newest first; empty: it could not be reached. */
+  protocolVersions: string[];
+  /** MCP ServerCapabilities, as JSON. */
+  capabilities: Buffer;
+  /** MCP Implementation: name, title and version, as JSON. */
+  info: Buffer;
+  /** For the model, as the server gives them; empty: none. */
+  instructions: string;
+  /** Why it could not be reached; empty: it could. */
+  problem: string;
+}
+
+/** What the mesh knows of a session of an MCP client that speaks a revision with sessions (up to 2025-11-25). */
+export interface SessionChanged {
+  /** The Mcp-Session-Id; also the key of its conversation. */
+  session: string;
+  /** The name below /mcp that it was opened at; empty: /mcp itself. */
+  endpoint: string;
+  /** Id of the credential that opened it, and that alone may use it. */
+  credential: string;
+  /** The revision that was negotiated. */
+  protocolVersion: string;
+  /** MCP Implementation of the client, as JSON. */
+  client: Buffer;
+  /** MCP ClientCapabilities, as JSON. */
+  capabilities: Buffer;
+  /** The least severe log messages that it wants; empty: none was set. */
+  logLevel: string;
+  /** URIs, as the client names them, of whose changes it is told. */
+  subscriptions: string[];
+  /** Whether it has ended. */
+  closed: boolean;
 }
 
 /** An agent on the log wants to be woken. Not yet checked. */
@@ -871,3 +968,6 @@ export interface UsageRecorded {
   /** The version of the prices. */
   configurationVersion: string;
 }
+
+/** What came of a review. */
+export type Verdict = 'UNSPECIFIED' | 'APPROVED' | 'REJECTED';

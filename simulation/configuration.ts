@@ -26,6 +26,7 @@ const connectionOf = (id: string) => ({
   firstByteTimeoutMs: 4_000,
   idleTimeoutMs: 3_000,
   maxResponseBytes: 1_000_000,
+  process: null,
 });
 const targetOf = (connection: string, tier: number) => ({
   id: `${connection}/m`,
@@ -46,6 +47,7 @@ const agentOf = (name: AgentName): AgentConfiguration => ({
   owner: 'owner@acme.example',
   kind: 'log',
   partitions: 1,
+  tools: [],
 });
 const agentResourceOf = (name: AgentName) => ({
   type: 'agent',
@@ -82,6 +84,7 @@ const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
     ...agentNames.map(agentResourceOf),
   ],
   connections: [...['one', 'two', 'three'].map(connectionOf), ...agentNames.map(agentConnectionOf)],
+  ...noAgents,
   agents: agentNames.map(agentOf),
   a2a: { ...noAgents.a2a, turnDeadlineMs: 60_000 },
   currency: 'EUR',

@@ -45,7 +45,7 @@ const statedBy = (name: Name, { records }: Outcome) => {
 /** What has to be the same whenever an instance began: a breaker's counts of calls are of what that one heard. */
 const lasting = (name: Name, state: unknown) => {
   if (name === 'audit') return undefined;
-  if (name === 'policy') return (state as PolicyState)?.version;
+  if (name === 'policy') return (state as PolicyState).configured?.version;
   if (name === 'task-state')
     return unplaced([...(state as TaskStateState).partitions].map(([partition, tasks]) => [partition, tasksOf(tasks)]));
   if (name !== 'routing') return state;

@@ -2,6 +2,7 @@ import type { Subject } from '../../schemas/generated.ts';
 import { type Content, type Message, partsOf, type StreamResponse, type Task } from '../a2a.ts';
 import { milliseconds } from '../duration.ts';
 import { StepFailed } from '../errors.ts';
+import { type ToolResult, toolResult } from '../mcp.ts';
 import type { ChatCompletion, ChatRequest } from '../openai.ts';
 import { isRepeatable } from '../openai.ts';
 import type { Incoming } from './hearing.ts';
@@ -55,8 +56,11 @@ export interface Context {
   readonly log: TaskLog;
   /** Calls a model. @throws CallFailed */
   llm(request: ChatRequest): Promise<ChatCompletion>;
-  /** Calls a tool. @throws CallFailed */
-  tool(name: string, args?: Record<string, unknown>): Promise<unknown>;
+  /**
+   * Calls a tool of an MCP server. @param name server/tool, as in mesh.yaml
+   * @throws CallFailed also where the server answers with an error; what the tool itself failed at is in the result (isError).
+   */
+  tool(name: string, args?: Record<string, unknown>): Promise<ToolResult>;
   agent(name: string): OtherAgent;
   /** Asks the person (A2A: input required) and waits for the next message. Of several questions the first takes it. */
   ask(content: Content): Promise<Incoming>;
@@ -133,9 +137,12 @@ export const createContext = (run: TaskRun, log: TaskLog): Context => {
       return await call(() => ({ ...made, repeatable: isRepeatable(request) }), completion);
     },
     tool: (name, args = {}) => {
-      const message = { name, arguments: args };
+      const message = { arguments: args };
       const resource = { type: 'tool', id: name };
-      return call(() => ({ action: 'tool.call', resource, protocol: 'mcp', repeatable: false, message }), json);
+      return call(
+        () => ({ action: 'tool.call', resource, protocol: 'mcp', repeatable: false, message }),
+        (bytes) => toolResult(name, bytes),
+      );
     },
     agent: (name) => ({
       send: (content, { taskId } = {}) => {

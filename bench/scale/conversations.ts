@@ -77,6 +77,7 @@ export const conversation = (identity: Identity): Event[] => {
     spans: [],
     taskId: '',
     parentTaskId: '',
+    arguments: {},
   };
   const decision: Decision = { configurationVersion, policies: ['bench'], reason: 'permitted by bench' };
   const received: Event<'RequestReceived'> = {

@@ -49,6 +49,7 @@ const agent = (name: string, kind: AgentConfiguration['kind']): AgentConfigurati
   owner: 'lead@acme.example',
   kind,
   partitions: 1,
+  tools: [],
 });
 const card = {
   name: 'Planner',
@@ -64,6 +65,7 @@ const published = (of: unknown): AgentCardPublished => ({
   card: Buffer.from(JSON.stringify(of)),
   digest: '',
   signature: 'VERIFIED',
+  extendedCard: null,
 });
 const cards = {
   published: new Map([['planner', published(card)]]),

@@ -52,6 +52,7 @@ export const served = (contextId: string, messageBytes = 1_000): Event[] => {
     spans: [],
     taskId: '',
     parentTaskId: '',
+    arguments: {},
   };
   const of = <T extends EventType>(type: T, source: string, data: EventData[T]) =>
     event(type, source, contextId, request.id, data);

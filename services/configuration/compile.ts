@@ -19,8 +19,8 @@ export interface Compiled {
 export const compile = (file: MeshFile, policies: Document['policies'], env: Environment): Compiled => {
   const document: Document = {
     credentials: credentials(file),
-    resources: [...models(file), ...callable(file)],
-    connections: [...providers(file, env), ...agentConnections(file, env)],
+    resources: [...models(file), ...callable(file), ...servable(file)],
+    connections: [...providers(file, env), ...agentConnections(file, env), ...serverConnections(file, env)],
     agents: agents(file),
     a2a: {
       rootAgent: file.a2a.root ?? null,
@@ -29,6 +29,8 @@ export const compile = (file: MeshFile, policies: Document['policies'], env: Env
       maxDepth: file.a2a.maxDepth,
       pushTo: file.a2a.pushTo.toSorted(order),
     },
+    servers: servers(file),
+    endpoints: endpoints(file),
     currency: file.prices.currency,
     prices: prices(file),
     limits: {
@@ -89,6 +91,7 @@ const connection = (server: Server, url: string, env: Environment) => ({
   firstByteTimeoutMs: server.timeouts.firstByte,
   idleTimeoutMs: server.timeouts.idle,
   maxResponseBytes: server.responseSize,
+  process: null,
 });
 
 const providers = (file: MeshFile, env: Environment): Document['connections'] =>
@@ -109,6 +112,7 @@ const agents = (file: MeshFile): Document['agents'] =>
     owner: agent.owner,
     kind: kindOf(agent),
     partitions: agent.partitions,
+    tools: agent.tools.toSorted(order),
   }));
 
 const callableAgents = (file: MeshFile) => entries(file.agents).filter(([, agent]) => kindOf(agent) !== 'caller');
@@ -130,6 +134,61 @@ const agentConnections = (file: MeshFile, env: Environment): Document['connectio
     protocol: agent.url ? 'a2a' : 'a2a-log',
     interfaces: [],
     ...connection(agent, agent.url ?? '', env),
+  }));
+
+const connectionOfServer = (server: string) => `mcp:${server}`;
+
+const actionsOfServer = ['completion.complete', 'prompt.get', 'resource.read', 'resource.subscribe', 'tool.call'];
+
+const servable = (file: MeshFile): Document['resources'] =>
+  entries(file.mcp.servers).map(([id, { twins, tags }]) => ({
+    type: 'server',
+    id,
+    actions: actionsOfServer,
+    targets: [id, ...twins].map((name, tier) => ({
+      id: `mcp/${name}`,
+      connection: connectionOfServer(name),
+      name,
+      weight: 1,
+      tier,
+    })),
+    attributes: tags,
+  }));
+
+const serverConnections = (file: MeshFile, env: Environment): Document['connections'] =>
+  entries(file.mcp.servers).map(([name, server]) => ({
+    id: connectionOfServer(name),
+    protocol: 'mcp',
+    interfaces: [],
+    ...connection(server, server.url ?? '', env),
+    process: server.command
+      ? { command: server.command[0]!, args: server.command.slice(1), env: server.env, cwd: server.cwd ?? null }
+      : null,
+  }));
+
+const servers = (file: MeshFile): Document['servers'] =>
+  entries(file.mcp.servers).map(([name, { version, deprecated, review, callsInFlight }]) => ({
+    name,
+    connection: connectionOfServer(name),
+    version,
+    deprecated: deprecated ?? null,
+    review,
+    callsInFlight,
+  }));
+
+const endpoints = (file: MeshFile): Document['endpoints'] =>
+  entries(file.mcp.endpoints).map(([name, { title, instructions, servers, tools }]) => ({
+    name,
+    title: title ?? null,
+    instructions: instructions ?? null,
+    servers: servers.toSorted(order),
+    tools: entries(tools).map(([known, { server, tool, description, defaults }]) => ({
+      server,
+      tool: tool ?? known,
+      name: known,
+      description: description ?? null,
+      defaults,
+    })),
   }));
 
 const meters = { input: 'input_tokens', output: 'output_tokens', cachedInput: 'cached_input_tokens' } as const;

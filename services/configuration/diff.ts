@@ -42,22 +42,60 @@ const agent = (document: Document, { type, id, attributes, targets }: Document['
   return [`${plural(type)}.${id}`, fields] as [string, Fields];
 };
 
+/** An MCP server: what it is, and how it is reached. */
+const mcpServer = (document: Document, one: Document['servers'][number]): [string, Fields] => {
+  const resource = document.resources.find(({ type, id }) => type === 'server' && id === one.name);
+  const connection = document.connections.find(({ id }) => id === one.connection);
+  const { command, args = [], env = {}, cwd = null } = connection?.process ?? {};
+  return [
+    `mcp.servers.${one.name}`,
+    {
+      version: shown(one.version),
+      deprecated: shown(one.deprecated),
+      review: shown(one.review),
+      callsInFlight: shown(one.callsInFlight),
+      twins: shown((resource?.targets ?? []).slice(1).map(({ name }) => name)),
+      ...prefixed('tags', each(resource?.attributes ?? {}, shown)),
+      ...(command === undefined ? {} : { command: shown([command, ...args].join(' ')), cwd: shown(cwd) }),
+      ...prefixed('env', each(env, hidden)),
+      ...(connection?.url ? server(connection) : {}),
+    },
+  ];
+};
+
+const endpoint = ({ name, title, instructions, servers, tools }: Document['endpoints'][number]): [string, Fields] => [
+  `mcp.endpoints.${name}`,
+  {
+    title: shown(title),
+    instructions: shown(instructions),
+    servers: shown(servers),
+    ...Object.fromEntries(tools.map((tool) => [`tools.${tool.name}`, hidden(JSON.stringify(tool))])),
+  },
+];
+
 const things = (document: Document): [thing: string, fields: Fields][] => [
   ...document.connections
     .filter(({ protocol }) => protocol === 'openai')
     .map((one): [string, Fields] => [`providers.${one.id}`, { interfaces: shown(one.interfaces), ...server(one) }]),
-  ...document.resources.map((one): [string, Fields] =>
-    one.type === 'agent'
-      ? agent(document, one)
-      : [
-          `${plural(one.type)}.${one.id}`,
-          {
-            actions: shown(one.actions),
-            targets: shown(one.targets.map((t) => `${t.id} (tier ${t.tier}, weight ${t.weight})`)),
-            ...prefixed('tags', each(one.attributes, shown)),
-          },
-        ],
-  ),
+  ...document.servers.map((one) => mcpServer(document, one)),
+  ...document.endpoints.map(endpoint),
+  ...document.agents
+    .filter(({ tools }) => tools.length > 0)
+    .map(({ name, tools }): [string, Fields] => [`agents.${name}.tools`, { declared: shown(tools) }]),
+  ...document.resources
+    .filter(({ type }) => type !== 'server')
+    .map((one): [string, Fields] =>
+      one.type === 'agent'
+        ? agent(document, one)
+        : [
+            `${plural(one.type)}.${one.id}`,
+            {
+              actions: shown(one.actions),
+              targets: shown(one.targets.map((t) => `${t.id} (tier ${t.tier}, weight ${t.weight})`)),
+              ...prefixed('tags', each(one.attributes, shown)),
+            },
+          ],
+    ),
   ...document.prices.map((one): [string, Fields] => [
     `prices.${one.of}`,
     each(one.nanosPer, (nanos) => shown(`${nanos / 1000} per million`)),

@@ -26,31 +26,35 @@ interface Server {
   headers: Record<string, string>;
 }
 
-/** What the mesh calls: providers, and agents that have a URL. */
-const servers = (file: MeshFile): Server[] =>
-  (['providers', 'agents'] as const).flatMap((section) =>
-    Object.entries(file[section]).flatMap(([name, { url, apiKey, headers }]) =>
-      url === undefined ? [] : [{ path: [section, name], url, apiKey, headers }],
-    ),
+const serversOf = (path: string[], section: Record<string, Omit<Server, 'path' | 'url'> & { url?: string }>) =>
+  Object.entries(section).flatMap(([name, { url, apiKey, headers }]): Server[] =>
+    url === undefined ? [] : [{ path: [...path, name], url, apiKey, headers }],
   );
 
+/** What the mesh calls by a URL. */
+const servers = (file: MeshFile): Server[] => [
+  ...serversOf(['providers'], file.providers),
+  ...serversOf(['agents'], file.agents as Parameters<typeof serversOf>[1]),
+  ...serversOf(['mcp', 'servers'], file.mcp.servers as Parameters<typeof serversOf>[1]),
+];
+
 /** References to variables that are not set, or are empty. */
-export const missingVariables = (file: MeshFile, env: Environment): MissingVariable[] =>
-  servers(file).flatMap(({ path, url, apiKey = '', headers }) => {
-    const missing = (field: string[], text: string): MissingVariable[] =>
-      [...text.matchAll(reference)]
-        .filter(([, variable]) => !env[variable!])
-        .map(([, variable]) => ({
-          path: [...path, ...field],
-          message: `the environment variable ${variable} is not set`,
-          secret: field[0] !== 'url',
-        }));
-    return [
-      ...missing(['url'], url),
-      ...missing(['apiKey'], apiKey),
-      ...Object.entries(headers).flatMap(([header, value]) => missing(['headers', header], value)),
-    ];
-  });
+export const missingVariables = (file: MeshFile, env: Environment): MissingVariable[] => {
+  const missing = (path: string[], text: string, secret: boolean): MissingVariable[] =>
+    [...text.matchAll(reference)]
+      .filter(([, variable]) => !env[variable!])
+      .map(([, variable]) => ({ path, message: `the environment variable ${variable} is not set`, secret }));
+  return [
+    ...servers(file).flatMap(({ path, url, apiKey = '', headers }) => [
+      ...missing([...path, 'url'], url, false),
+      ...missing([...path, 'apiKey'], apiKey, true),
+      ...Object.entries(headers).flatMap(([header, value]) => missing([...path, 'headers', header], value, true)),
+    ]),
+    ...Object.entries(file.mcp.servers).flatMap(([name, { env: given }]) =>
+      Object.entries(given).flatMap(([key, value]) => missing(['mcp', 'servers', name, 'env', key], value, true)),
+    ),
+  ];
+};
 
 const fault = (text: string): string | undefined => {
   const url = URL.parse(text);

@@ -141,6 +141,17 @@ const agent = z
       .max(12)
       .default(1)
       .describe('Of its inbox and outbox: how many of its instances can share the work. Cannot be lowered.'),
+    tools: z
+      .array(
+        words(
+          /^(\*|[A-Za-z0-9][A-Za-z0-9._-]*\/(\*|[!-~]+))$/,
+          321,
+          'server/tool, server/* for all of a server, or * for all of all',
+        ),
+      )
+      .max(1000)
+      .default([])
+      .describe('What it uses of MCP servers. Everything else is refused, whatever policies say.'),
     tags: tags.describe('Facts that policies can test, as resource.getTag("…").'),
   })
   .refine((a) => !(a.url && a.log), { path: ['log'], message: 'an agent with a url does not live on the log' })
@@ -163,6 +174,85 @@ const key = z
     revoked: z.boolean().default(false).describe('Refused from now on. Leave the entry: refusals then name it.'),
   })
   .describe('A credential, by its hash. Without one nobody is let in.');
+
+const mcpServer = z
+  .strictObject({
+    url: words(/^[!-~]+$/, 2048, 'a URL, e.g. https://tools.example.com/mcp')
+      .optional()
+      .describe(
+        `Of a server that speaks MCP over HTTP: its endpoint. \${ENV} references are resolved when the file is applied.`,
+      ),
+    command: z
+      .array(z.string().min(1).max(4096))
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Of a server that speaks MCP over stdio: the command that starts it, with its arguments.'),
+    env: z
+      .record(words(/^[A-Za-z_][A-Za-z0-9_]*$/, 128, 'the name of an environment variable'), z.string().max(4096))
+      .default({})
+      .describe(`Environment of the command. Secrets as \${ENV} references, e.g. TOKEN: \${GITHUB_TOKEN}.`),
+    cwd: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('Directory that the command is started in; default: the mesh’s.'),
+    apiKey,
+    headers,
+    timeouts,
+    responseSize,
+    version: z.string().min(1).max(64).default('1').describe('For callers and the log, where two stand side by side.'),
+    deprecated: z.string().min(1).max(256).optional().describe('What its callers are to use instead.'),
+    twins: z
+      .array(name)
+      .max(8)
+      .default([])
+      .describe('Servers that do the same. What may be repeated is called there when this one fails.'),
+    review: z
+      .enum(['changes', 'all'])
+      .default('changes')
+      .describe(
+        'changes: what is seen for the first time, and is not suspicious, may be used; a change is held back until it is approved. all: everything is.',
+      ),
+    callsInFlight: count.default(100).describe('Per instance of the mesh; above it calls are refused.'),
+    tags: tags.describe('Facts that policies can test of all that it offers, as resource.getTag("…").'),
+  })
+  .refine((s) => (s.url === undefined) !== (s.command === undefined), {
+    path: ['url'],
+    message: 'give a url or a command, one of them',
+  })
+  .refine((s) => s.url !== undefined || (!s.apiKey && Object.keys(s.headers).length === 0), {
+    path: ['url'],
+    message: 'apiKey and headers are for a server with a url; give env to a command',
+  })
+  .refine((s) => s.command !== undefined || (s.cwd === undefined && Object.keys(s.env).length === 0), {
+    path: ['command'],
+    message: 'env and cwd are for a server that is started by a command',
+  })
+  .describe('An MCP server.');
+
+const toolName = words(/^[A-Za-z0-9_.-]+$/, 128, 'a tool name of letters, digits, dots, dashes and underscores');
+
+const endpoint = z
+  .strictObject({
+    title: z.string().min(1).max(256).optional().describe('What clients show to people.'),
+    instructions: z.string().min(1).max(10_000).optional().describe('For the model.'),
+    servers: z.array(name).max(100).default([]).describe('Servers all of which is in it, under their own names.'),
+    tools: z
+      .record(
+        toolName,
+        z.strictObject({
+          server: name.describe('The server that has it.'),
+          tool: z.string().min(1).max(128).optional().describe('What the server calls it; default: the same.'),
+          description: z.string().min(1).max(10_000).optional().describe('Instead of the server’s.'),
+          defaults: z.record(z.string(), z.json()).default({}).describe('Arguments that a caller may leave out.'),
+        }),
+      )
+      .default({})
+      .describe('Tools, by the names that clients of this endpoint know them by.'),
+  })
+  .describe('A chosen set of what servers offer, as an MCP server of its own at /mcp/<name>.');
 
 /** The file. Durations come out as milliseconds, sizes as bytes, instants as ISO 8601 in UTC. */
 export const meshFile = z
@@ -260,6 +350,16 @@ export const meshFile = z
       })
       .prefault({})
       .describe('Agents that can be called (A2A).'),
+    mcp: z
+      .strictObject({
+        servers: z.record(name, mcpServer).default({}).describe('MCP servers, by name.'),
+        endpoints: z
+          .record(name, endpoint)
+          .default({})
+          .describe('Virtual servers, by name. A server is at /mcp/<its name> too, unless an endpoint has that name.'),
+      })
+      .prefault({})
+      .describe('Tools, prompts and resources (MCP).'),
     policies: z
       .array(z.string().min(1).max(1024))
       .max(100)

@@ -90,7 +90,7 @@ test.each([
   [`tenants: ["\${TENANT}"]`, '6:11 tenants[0]: must be a name of letters, digits, dots, dashes and underscores'],
   [
     '__proto__: {}',
-    '6:1 __proto__: is not a known field; known: providers, models, prices, tenants, units, people, agents, keys, limits, routing, a2a, policies',
+    '6:1 __proto__: is not a known field; known: providers, models, prices, tenants, units, people, agents, keys, limits, routing, a2a, mcp, policies',
   ],
 ])('%s', (line, problem) => {
   expect(problems(`${provider}${model}${line}\n`)[0]).toBe(`mesh.yaml:${problem}`);

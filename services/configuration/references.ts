@@ -2,7 +2,7 @@
 import { suggestion } from './nearest.ts';
 import type { Finding, Segment } from './problem.ts';
 
-type Section = 'providers' | 'models' | 'tenants' | 'units' | 'people' | 'agents';
+type Section = 'providers' | 'models' | 'tenants' | 'units' | 'people' | 'agents' | 'mcp.servers';
 
 /** What is written at `at` names one of `to`. `*` is every key or index; with `names: 'keys'` the last of them is the name. */
 const references: readonly { at: readonly string[]; names?: 'keys'; to: Section; one: string }[] = [
@@ -13,6 +13,9 @@ const references: readonly { at: readonly string[]; names?: 'keys'; to: Section;
   { at: ['agents', '*', 'unit'], to: 'units', one: 'unit' },
   { at: ['agents', '*', 'owner'], to: 'people', one: 'person' },
   { at: ['a2a', 'root'], to: 'agents', one: 'agent' },
+  { at: ['mcp', 'servers', '*', 'twins', '*'], to: 'mcp.servers', one: 'MCP server' },
+  { at: ['mcp', 'endpoints', '*', 'servers', '*'], to: 'mcp.servers', one: 'MCP server' },
+  { at: ['mcp', 'endpoints', '*', 'tools', '*', 'server'], to: 'mcp.servers', one: 'MCP server' },
   { at: ['keys', '*', 'agent'], to: 'agents', one: 'agent' },
   { at: ['keys', '*', 'person'], to: 'people', one: 'person' },
 ];
@@ -41,9 +44,10 @@ export const select = (value: unknown, pattern: readonly string[]): Found[] =>
 
 /** What a section defines: the keys of a mapping, the items of a list. */
 const names = (file: unknown, section: Section): string[] => {
-  const defined = select(file, [section, '*']).map(({ path, value }) =>
-    typeof path[1] === 'string' ? path[1] : value,
-  );
+  const defined = select(file, [...section.split('.'), '*']).map(({ path, value }) => {
+    const name = path.at(-1);
+    return typeof name === 'string' ? name : value;
+  });
   return [...new Set(defined.filter((name) => typeof name === 'string'))];
 };
 
@@ -101,11 +105,11 @@ const repetitions = (file: unknown): Finding[] => [
       () => 'is listed twice',
     ),
   ),
-  ...['providers', 'agents'].flatMap((section) =>
+  ...['providers', 'agents', 'mcp.servers'].flatMap((section) =>
     repeated(
-      select(file, [section, '*', 'headers', '*']).map(({ path }) => ({
+      select(file, [...section.split('.'), '*', 'headers', '*']).map(({ path }) => ({
         path,
-        same: `${path[1]} ${String(path[3]).toLowerCase()}`,
+        same: `${path.at(-3)} ${String(path.at(-1)).toLowerCase()}`,
       })),
       () => 'is the same header, in other letters',
     ),

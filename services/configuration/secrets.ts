@@ -13,21 +13,31 @@ const strings = (value: unknown, path: Segment[] = []): { path: Segment[]; value
   return select(value, ['*']).flatMap((member) => strings(member.value, [...path, ...member.path]));
 };
 
-const mayRefer = ([section, , field]: readonly Segment[]) =>
-  (section === 'providers' || section === 'agents') && (field === 'url' || field === 'apiKey' || field === 'headers');
+/** Where it is, in what is called: the field, and of headers and environments the name. */
+const inServer = ([section, ...path]: readonly Segment[]): Segment[] => {
+  if (section === 'providers' || section === 'agents') return path.slice(1);
+  return section === 'mcp' && path[0] === 'servers' ? path.slice(2) : [];
+};
+
+const referring: ReadonlySet<Segment | undefined> = new Set(['url', 'apiKey', 'headers', 'env']);
+const named: ReadonlySet<Segment | undefined> = new Set(['headers', 'env']);
 
 /** Secrets written out, and references where nobody would resolve them. Never repeats the secret. */
 export const secretFindings = (file: unknown): Finding[] =>
   strings(file).flatMap(({ path, value }) => {
-    const isHeader = (path[0] === 'providers' || path[0] === 'agents') && path[2] === 'headers';
-    if (secretShape.test(value) && path[2] !== 'apiKey') return [{ path, message: `looks like a secret: ${remedy}` }];
-    if (isHeader && secretHeader.test(String(path[3])) && !reference.test(value))
+    const [field, name] = inServer(path);
+    const mayRefer = referring.has(field);
+    if (secretShape.test(value) && field !== 'apiKey') return [{ path, message: `looks like a secret: ${remedy}` }];
+    if (named.has(field) && secretHeader.test(String(name)) && !reference.test(value))
       return [{ path, message: `is a secret by its name: ${remedy}` }];
-    if (mayRefer(path) && value.replaceAll(new RegExp(reference, 'g'), '').includes('${'))
+    if (mayRefer && value.replaceAll(new RegExp(reference, 'g'), '').includes('${'))
       return [{ path, message: `holds a reference that cannot be read; write \${NAME}` }];
-    if (!mayRefer(path) && value.includes('${'))
+    if (!mayRefer && value.includes('${'))
       return [
-        { path, message: `cannot hold \${…}: references are for url, apiKey and headers of providers and agents` },
+        {
+          path,
+          message: `cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env of the latter`,
+        },
       ];
     return [];
   });

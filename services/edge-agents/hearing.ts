@@ -25,7 +25,8 @@ const announced = (agent: string, card: Buffer): Statement<Out>[] => {
     return [
       { type: 'AgentCardRefused', data: { agent, digest, reason: read.problem }, key: `${agent} refused`, index },
     ];
-  return [{ type: 'AgentCardPublished', data: { agent, card, digest, signature: 'UNSIGNED' }, key: agent, index }];
+  const published = { agent, card, digest, signature: 'UNSIGNED' as const, extendedCard: null };
+  return [{ type: 'AgentCardPublished', data: published, key: agent, index }];
 };
 
 /**

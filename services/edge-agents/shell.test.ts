@@ -26,6 +26,7 @@ const request: Request = {
   spans: [],
   taskId: 'task',
   parentTaskId: '',
+  arguments: {},
 };
 const dispatched = happened(
   'RequestDispatched',

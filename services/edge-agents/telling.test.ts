@@ -69,6 +69,7 @@ const dispatched = (agent: string, message: object, changes: Partial<Request> = 
     spans: [],
     taskId: 't1',
     parentTaskId: '',
+    arguments: {},
     ...changes,
   };
   return happened(

@@ -1,3 +1,4 @@
+import { definitionTypes } from '../runtime/mcp/definitions.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { type Folded, type Processor, processorService } from '../runtime/processor.ts';
 import { decide, evolve, initialState, type PolicyState } from './policy.ts';
@@ -12,7 +13,7 @@ const observe = (event: Folded, metrics: Metrics): void => {
 export const policyProcessor: Processor<PolicyState, 'RequestReceived', 'RequestPermitted' | 'RequestDenied'> = {
   name: 'policy',
   reads: ['RequestReceived'],
-  follows: ['MeshConfigured'],
+  follows: ['MeshConfigured', ...definitionTypes],
   writes: ['RequestPermitted', 'RequestDenied'],
   initialState,
   decide,

@@ -59,6 +59,7 @@ const request = (changes: Partial<Request> = {}): Request => ({
   spans: [],
   taskId: '',
   parentTaskId: '',
+  arguments: {},
   ...changes,
 });
 
@@ -161,9 +162,9 @@ test('policies that stay are not parsed again', () => {
   const { evolve, initialState } = policyProcessor;
   const first = evolve(initialState(), configured([permitExample]));
   const second = evolve(first, configured([permitExample], 'v2'));
-  expect(second).toMatchObject({ version: 'v2' });
-  expect(second?.authorizer).toBe(first?.authorizer);
-  expect(evolve(second, configured([noLarge], 'v3'))?.authorizer).not.toBe(first?.authorizer);
+  expect(second.configured).toMatchObject({ version: 'v2' });
+  expect(second.configured?.authorizer).toBe(first.configured?.authorizer);
+  expect(evolve(second, configured([noLarge], 'v3')).configured?.authorizer).not.toBe(first.configured?.authorizer);
 });
 
 test('a configuration that cannot be read is refused with the reason, so that the one before stays', () => {

@@ -52,6 +52,7 @@ const request = {
   spans: [],
   taskId: '',
   parentTaskId: '',
+  arguments: {},
 };
 const decision = { configurationVersion: 'v1', policies: ['p'], reason: 'because' };
 

@@ -1,6 +1,11 @@
 /** Routing, pure: which target serves each attempt at a permitted request, and which targets are held back. */
 import type { Decision, Failure, FailureReason, Request, UnroutableReason } from '../../schemas/generated.ts';
-import { type Configuration, parseConfiguration, type TargetConfiguration } from '../runtime/configuration.ts';
+import {
+  type Configuration,
+  configuredAs,
+  parseConfiguration,
+  type TargetConfiguration,
+} from '../runtime/configuration.ts';
 import type { AnyRecorded } from '../runtime/log.ts';
 import type { Folded, Statement } from '../runtime/processor.ts';
 import { RecentIds } from '../runtime/recent-ids.ts';
@@ -131,7 +136,7 @@ const route = (
   const { request, time, attempt, tried, failure } = next;
   const refuse = (reason: UnroutableReason) => unroutable(next, reason, version);
   if (time > request.deadline) return refuse('DEADLINE_EXCEEDED');
-  const { type, id } = request.resource;
+  const { type, id } = configuredAs(request.resource);
   const targets = configuration.resources.find((r) => r.type === type && r.id === id)?.targets ?? [];
   if (targets.length === 0) return refuse('NO_TARGET');
   if (attempt > routing.maxAttempts) return refuse('ATTEMPTS_EXHAUSTED');

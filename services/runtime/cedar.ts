@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type EntityJson, loadCedar, type TypeAndId } from './cedar-library.ts';
 import { remembering } from './cedar-memory.ts';
 import { checkPolicies, type PolicyProblem, type PolicyText } from './cedar-policies.ts';
+import { configuredAs } from './configuration.ts';
 
 export type { PolicyProblem, PolicyText } from './cedar-policies.ts';
 
@@ -13,7 +14,13 @@ export interface AccessRequest {
   action: string;
   resource: { type: string; id: string; attributes: Readonly<Record<string, string>> };
   /** As declared in mesh.cedarschema. */
-  context: { protocol: string; streaming: boolean; through: readonly string[] };
+  context: {
+    protocol: string;
+    streaming: boolean;
+    through: readonly string[];
+    /** By dotted path; default: none. */
+    arguments?: Readonly<Record<string, string>>;
+  };
 }
 
 export interface Access {
@@ -74,6 +81,7 @@ const prepare = (policies: Record<string, string>): Authorizer['authorize'] => {
         through: request.context.through.map((agent) => ({
           __entity: { type: 'Agent', id: `${request.subject.tenant}/${agent}` },
         })),
+        arguments: { __entity: argumentsUid },
       },
       preparsedPolicySetId: 'policies',
       preparsedSchemaName: 'schema',
@@ -89,7 +97,9 @@ const prepare = (policies: Record<string, string>): Authorizer['authorize'] => {
 
 const refused = (errors: string[]): Access => ({ allowed: false, policies: [], errors });
 
-const entities = ({ subject, action, resource }: AccessRequest) => {
+const argumentsUid = { type: 'Arguments', id: '' };
+
+const entities = ({ subject, action, resource, context }: AccessRequest) => {
   const { tenant, unit, agent, person } = subject;
   const principal = { type: 'Agent', id: `${tenant}/${agent}` };
   const unitUid = { type: 'Unit', id: `${tenant}/${unit}` };
@@ -111,6 +121,7 @@ const entities = ({ subject, action, resource }: AccessRequest) => {
       entity(unitUid, [tenantUid]),
       entity(personUid, [tenantUid]),
       entity(tenantUid, []),
+      entity(argumentsUid, [], { tags: { ...context.arguments } }),
       // What is asked for may lie in the tenant, and in the unit, of who asks.
       ...asked.entities.filter(({ uid }) => !known.has(JSON.stringify(uid))),
     ],
@@ -121,7 +132,15 @@ const entities = ({ subject, action, resource }: AccessRequest) => {
 const resourceEntities = ({ type, id, attributes }: AccessRequest['resource']) => {
   if (type !== 'agent') {
     const uid = { type: type.charAt(0).toUpperCase() + type.slice(1), id };
-    return { uid, entities: [entity(uid, [], { tags: { ...attributes } })] };
+    const offeredBy = configuredAs({ type, id });
+    const server = offeredBy.type === 'server' ? { type: 'Server', id: offeredBy.id } : undefined;
+    return {
+      uid,
+      entities: [
+        entity(uid, server ? [server] : [], { tags: { ...attributes } }),
+        ...(server ? [entity(server, [])] : []),
+      ],
+    };
   }
   const { tenant = '', unit = '', person = '', ...tags } = attributes;
   const uid = { type: 'Agent', id: `${tenant}/${id}` };

@@ -40,9 +40,20 @@ const resource = z.object({
 
 const connection = z.object({
   id: z.string(),
-  /** Which outbound edge speaks to it, and how: openai, a2a, a2a-log. */
+  /** Which outbound edge speaks to it, and how: openai, a2a, a2a-log, mcp. */
   protocol: z.string(),
+  /** Empty: it is a process. */
   url: z.string(),
+  /** What is started to speak to it over stdio; null: it has a url. Values of env are `${ENV}` references where they are secret. */
+  process: z
+    .object({
+      command: z.string(),
+      args: z.array(z.string()),
+      env: z.record(z.string(), z.string()),
+      cwd: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   /** `${ENV}` references, resolved by the outbound edge only. */
   credential: z.string().nullable(),
   headers: z.record(z.string(), z.string()),
@@ -64,6 +75,43 @@ const agent = z.object({
   kind: z.enum(['caller', 'http', 'log']),
   /** Of its inbox and its outbox. */
   partitions: z.number(),
+  /** What it has declared to use of MCP servers: `server/tool`, `server/*`, or `*`. Nothing else is it let use. */
+  tools: z.array(z.string()).default([]),
+});
+
+/** An MCP server. What may be done with it is in its resource of type server, how it is reached in its connection. */
+const server = z.object({
+  name: z.string(),
+  /** Id of its connection. */
+  connection: z.string(),
+  version: z.string(),
+  /** What its callers are to use instead; null: it is not deprecated. */
+  deprecated: z.string().nullable(),
+  /** Whether definitions that the mesh sees for the first time, and finds nothing suspicious in, may be used at once. */
+  review: z.enum(['changes', 'all']),
+  /** Calls in flight to it, per instance; above it they are refused. */
+  callsInFlight: z.number(),
+});
+
+/** A chosen set of what servers offer, at /mcp/<name>. */
+const endpoint = z.object({
+  name: z.string(),
+  title: z.string().nullable(),
+  instructions: z.string().nullable(),
+  /** Servers all of which is in it, under the names that they give it. */
+  servers: z.array(z.string()),
+  tools: z.array(
+    z.object({
+      server: z.string(),
+      tool: z.string(),
+      /** What clients know it by. */
+      name: z.string(),
+      /** Instead of the server's; null: the server's. */
+      description: z.string().nullable(),
+      /** JSON values of arguments that a caller leaves out, by name. */
+      defaults: z.record(z.string(), z.unknown()),
+    }),
+  ),
 });
 
 const a2a = z.object({
@@ -86,9 +134,16 @@ const price = z.object({
   nanosPer: z.record(z.string(), z.number()),
 });
 
-/** A mesh without agents that can be called, and what versions of before there were any say of them. */
-export const noAgents: { agents: z.infer<typeof agent>[]; a2a: z.infer<typeof a2a> } = {
+/** A mesh without agents that can be called and without MCP servers, as versions of before there were any have it. */
+export const noAgents: {
+  agents: z.infer<typeof agent>[];
+  servers: z.infer<typeof server>[];
+  endpoints: z.infer<typeof endpoint>[];
+  a2a: z.infer<typeof a2a>;
+} = {
   agents: [],
+  servers: [],
+  endpoints: [],
   a2a: { rootAgent: null, publicUrl: null, turnDeadlineMs: 604_800_000, maxDepth: 8, pushTo: [] },
 };
 
@@ -98,6 +153,8 @@ const configuration = z.object({
   connections: z.array(connection),
   agents: z.array(agent).default(noAgents.agents),
   a2a: a2a.default(noAgents.a2a),
+  servers: z.array(server).default(noAgents.servers),
+  endpoints: z.array(endpoint).default(noAgents.endpoints),
   currency: z.string(),
   prices: z.array(price),
   limits: z.object({
@@ -126,6 +183,8 @@ export type Connection = z.infer<typeof connection>;
 export type ResourceConfiguration = z.infer<typeof resource>;
 export type TargetConfiguration = z.infer<typeof target>;
 export type AgentConfiguration = z.infer<typeof agent>;
+export type ServerConfiguration = z.infer<typeof server>;
+export type EndpointConfiguration = z.infer<typeof endpoint>;
 export type Credential = z.infer<typeof credential>;
 
 /** Reads `MeshConfigured`. @throws ZodError when the document is not a configuration. */
@@ -133,6 +192,13 @@ export const parseConfiguration = ({ version, document }: { version: string; doc
   ...configuration.parse(JSON.parse(document)),
   version,
 });
+
+/** Types of resources that a server has: those are `server/name`, and there are as many as it says. */
+const offered: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource']);
+
+/** The resource of the configuration that stands for one that is asked for: itself, or of what a server offers, the server. */
+export const configuredAs = ({ type, id }: { type: string; id: string }): { type: string; id: string } =>
+  offered.has(type) ? { type: 'server', id: id.slice(0, Math.max(0, id.indexOf('/'))) } : { type, id };
 
 /** What a key is known by: its sha256, hexadecimal. Enough, as keys are random and long. */
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');

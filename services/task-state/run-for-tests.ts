@@ -116,7 +116,7 @@ export const fired = (timerId: string, changes: Partial<EventData['TimerFired']>
   );
 
 export const configured = () => {
-  const agent = { tenant: 'acme', unit: 'desk', owner: 'olga@example.com', kind: 'log' as const, partitions: 1 };
+  const agent = { tenant: 'acme', unit: 'desk', owner: 'olga@example.com', kind: 'log' as const, partitions: 1, tools: [] };
   const document: Omit<Configuration, 'version'> = {
     credentials: [],
     resources: [],

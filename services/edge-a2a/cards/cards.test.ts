@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { AgentCard, generateAgentCardSignature } from '@a2a-js/sdk';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import pino from 'pino';
@@ -162,6 +164,119 @@ describe('an agent’s card', () => {
   });
 });
 
+/** An agent that has an extended card, and gives it as `give` says; its keys are at `/keys`. */
+const having =
+  (give: Answer, keys: JWK[] = [], more: object = {}): Answer =>
+  (request, response, url) => {
+    if (request.url === '/keys') return void response.end(JSON.stringify({ keys }));
+    if (request.method === 'POST' || request.url?.endsWith('/extendedAgentCard')) return give(request, response, url);
+    const capabilities = { streaming: true, extendedAgentCard: true };
+    answering(() => card(`${url}/rpc`, { capabilities, ...more }))(request, response, url);
+  };
+
+/** Answers a call of JSON-RPC. */
+const rpc =
+  (said: (url: string) => object): Answer =>
+  async (request, response, url) => {
+    const { id } = (await json(request)) as { id: number };
+    answering(() => ({ jsonrpc: '2.0', id, ...said(url) }))(request, response, url);
+  };
+
+describe('an extended card', () => {
+  const result = (more: object = {}): Answer =>
+    rpc((url) => ({ result: card(`${url}/rpc`, { description: 'helps more', ...more }) }));
+  const refusal = rpc(() => ({ error: { code: -32007, message: 'secret words' } }));
+
+  test('is asked for with the agent’s credential, and is in the log with its card', async () => {
+    const asked: unknown[] = [];
+    const mesh = await world(
+      having((request, response, url) => {
+        asked.push([request.headers.authorization, request.headers['x-own'], request.headers['a2a-version']]);
+        result()(request, response, url);
+      }),
+    );
+    const known = await mesh.start();
+    await until(() => known.of('helper')?.extended);
+    expect(known.of('helper')).toMatchObject({
+      card: { description: 'helps' },
+      extended: { description: 'helps more' },
+    });
+    expect(asked[0]).toEqual(['Bearer sk-agent-secret', 'yes', '1.0']);
+    const digest = createHash('sha256');
+    const [{ data }] = mesh.published() as [Recorded<'AgentCardPublished'>];
+    expect(data.digest).toBe(digest.update(data.card).update(data.extendedCard!).digest('hex'));
+  });
+
+  test.each(['JSONRPC', 'HTTP+JSON'])('comes by %s', async (protocolBinding) => {
+    const mesh = await world((request, response, url) => {
+      const interfaces = [{ url: `${url}/rpc`, protocolBinding, protocolVersion: '1.0' }];
+      const give = protocolBinding === 'JSONRPC' ? result() : answering((url) => card(url, { description: 'more' }));
+      having(give, [], { supportedInterfaces: interfaces })(request, response, url);
+    });
+    const known = await mesh.start();
+    await until(() => known.of('helper')?.extended);
+  });
+
+  test('is asked for again and again, and published where it is another one, and where there is none any more', async () => {
+    const mesh = await world(having(result()));
+    const known = await mesh.start();
+    await until(() => known.of('helper')?.extended);
+    mesh.answer(having(result({ version: '2' })));
+    await until(() => known.of('helper')?.extended?.version === '2');
+    mesh.answer(answering((url) => card(`${url}/rpc`)));
+    await until(() => known.of('helper')?.extended === undefined);
+    expect(mesh.published()).toHaveLength(3);
+    expect(mesh.refused()).toEqual([]);
+  });
+
+  test.each<[string, Answer, string]>([
+    ['is not configured', refusal, 'EXTENDED_AGENT_CARD_NOT_CONFIGURED'],
+    ['may not be seen', (_, response) => response.writeHead(401).end('secret words'), 'MISCONFIGURED'],
+    ['has no name', result({ name: '' }), 'name'],
+    ['has a signature that is none', result({ signatures: [{ protected: 'x', signature: 'y' }] }), 'does not hold'],
+    ['is endless', result({ description: 'x'.repeat(1_500_000) }), 'RESPONSE_TOO_LARGE'],
+    ['breaks off', (_, response) => response.destroy(), 'it was not given'],
+  ])(
+    'that %s is refused once; the card is taken without, or with the one before while it is the same',
+    async (_, give, why) => {
+      const mesh = await world(having(give));
+      const known = await mesh.start();
+      await until(() => known.of('helper') && mesh.refused().length > 0);
+      expect(known.of('helper')?.extended).toBeUndefined();
+      const [{ data }] = mesh.refused() as [Recorded<'AgentCardRefused'>];
+      expect(data.reason).toMatch(/^The extended card was not taken: /);
+      expect(data.reason).toContain(why);
+      expect(data.reason).not.toContain('secret words');
+      mesh.answer(having(result()));
+      await until(() => known.of('helper')?.extended);
+      let seen = 0;
+      mesh.answer(
+        having((...all) => {
+          seen += 1;
+          give(...all);
+        }),
+      );
+      await until(() => seen > 3);
+      expect(known.of('helper')?.extended?.description).toBe('helps more');
+      expect(mesh.refused()).toHaveLength(1);
+      mesh.answer(having(give, [], { version: '2' }));
+      await until(() => known.of('helper')?.card.version === '2');
+      expect(known.of('helper')?.extended).toBeUndefined();
+    },
+  );
+
+  test('is not asked for where the card says that there is none', async () => {
+    let asked = 0;
+    const mesh = await world((request, response, url) => {
+      if (request.method === 'POST') asked += 1;
+      answering(() => card(`${url}/rpc`))(request, response, url);
+    });
+    const known = await mesh.start();
+    await until(() => known.of('helper'));
+    expect([asked, mesh.published()[0]?.data.extendedCard]).toEqual([0, null]);
+  });
+});
+
 describe('a signed card', () => {
   const keyPair = async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
@@ -190,6 +305,22 @@ describe('a signed card', () => {
     const known = await mesh.start();
     await until(() => known.of('helper'));
     expect(known.of('helper')?.signature).toBe('VERIFIED');
+  });
+
+  test('may be an extended one', async () => {
+    const pair = await keyPair();
+    const capabilities = { extendedAgentCard: true };
+    const give: Answer = async (request, response, url) => {
+      const header = { alg: 'ES256', kid: 'k1', typ: 'JOSE', jku: `${url}/keys` };
+      const whole = AgentCard.fromJSON(card(`${url}/rpc`, { description: 'helps more', capabilities }));
+      const signature = await generateAgentCardSignature(pair.privateKey, header)(whole);
+      rpc(() => ({ result: AgentCard.toJSON(signature) as object }))(request, response, url);
+    };
+    const mesh = await world(having(give, [pair.jwk]));
+    const known = await mesh.start();
+    await until(() => known.of('helper')?.extended);
+    expect(known.of('helper')?.extended?.signatures).toHaveLength(1);
+    expect(mesh.refused()).toEqual([]);
   });
 
   test('of several signatures one has to hold', async () => {

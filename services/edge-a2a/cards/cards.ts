@@ -8,11 +8,14 @@ import type { EventData } from '../../../topics/index.ts';
 import type { Connection } from '../../runtime/configuration.ts';
 import { derivedId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
+import { createDispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { credentialsOf, scrubText, secretsOf } from '../../runtime/outbound/secrets.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
+import { createAgents } from '../outbound/agents.ts';
+import { takeExtendedCard } from './extended-card.ts';
 import { fetchBounded, Unfit } from './fetch-bounded.ts';
 import { httpAgents } from './http-agents.ts';
-import type { KnownCards } from './known-cards.ts';
+import type { KnownCard, KnownCards } from './known-cards.ts';
 import { bytesOfCard, readCard, sha256 } from './read-card.ts';
 import { usableInterfaces } from './usable-interfaces.ts';
 import { verifyCard } from './verify-card.ts';
@@ -62,6 +65,10 @@ export const startCards = (
   const logger = context.logger.child({ service: 'edge-a2a', side: 'cards' });
   const http = new HttpAgent({ connect: { timeout: 5_000 }, bodyTimeout: 0, headersTimeout: 0 });
   const stopped = new AbortController();
+  const dispatchers = createDispatchers();
+  /** As they were fetched last: what the log has may lead elsewhere. */
+  const seen = new Map<string, KnownCard>();
+  const callable = createAgents(context, { of: (agent) => seen.get(agent), refusalOf: () => undefined }, dispatchers);
 
   const credentials = (connection: Connection) => {
     try {
@@ -72,38 +79,67 @@ export const startCards = (
     }
   };
 
-  const take = async (connection: Connection): Promise<Pick<EventData['AgentCardPublished'], 'card' | 'signature'>> => {
-    const { secret, headers } = credentials(connection);
-    const from = cardUrlOf(connection.url);
-    const own = { ...headers, ...(secret === null ? {} : { authorization: `Bearer ${secret}` }) };
-    const body = await fetchBounded(from, { 'a2a-version': '1.0', ...own }, http, stopped.signal);
+  const fetchKeys = async (url: URL) =>
+    JSON.parse((await fetchBounded(url, {}, http, stopped.signal)).toString()) as JSONWebKeySet;
+
+  /** Whatever else a document may do to those who read it, e.g. be nested beyond the stack. */
+  const reading = async <T>(body: Buffer, read: () => Promise<T>): Promise<T> => {
     try {
-      const read = readCard(body);
-      if (usableInterfaces(read.card, connection.url).length === 0)
-        throw new Unfit('it names no interface at its own host by which the mesh could call it', body);
-      const fetchKeys = async (url: URL) =>
-        JSON.parse((await fetchBounded(url, {}, http, stopped.signal)).toString()) as JSONWebKeySet;
-      const signature = await verifyCard(read, from, fetchKeys, body);
-      return { card: bytesOfCard(read.card), signature };
+      return await read();
     } catch (error) {
-      // Whatever else a document may do to those who read it, e.g. be nested beyond the stack.
       throw error instanceof Unfit ? error : new Unfit('it cannot be read', body);
     }
   };
 
+  const take = async (connection: Connection): Promise<Pick<KnownCard, 'card' | 'signature'>> => {
+    const { secret, headers } = credentials(connection);
+    const from = cardUrlOf(connection.url);
+    const own = { ...headers, ...(secret === null ? {} : { authorization: `Bearer ${secret}` }) };
+    const body = await fetchBounded(from, { 'a2a-version': '1.0', ...own }, http, stopped.signal);
+    return reading(body, async () => {
+      const read = readCard(body);
+      if (usableInterfaces(read.card, connection.url).length === 0)
+        throw new Unfit('it names no interface at its own host by which the mesh could call it', body);
+      return { card: read.card, signature: await verifyCard(read, from, fetchKeys, body) };
+    });
+  };
+
+  /** The extended card, null where the agent says that it has none. One that is not given any more stays while its card does. */
+  const takeExtended = async (connection: Connection, fetched: KnownCard): Promise<Buffer | null> => {
+    const { agent, card } = fetched;
+    if (!card.capabilities?.extendedAgentCard) return null;
+    seen.set(agent, fetched);
+    const client = () => callable.clientOf(agent);
+    const asking = { client, from: cardUrlOf(connection.url), fetchKeys, signal: stopped.signal };
+    try {
+      return await reading(Buffer.alloc(0), () => takeExtendedCard(asking));
+    } catch (error) {
+      stopped.signal.throwIfAborted();
+      await refuse(agent, connection, error as Unfit, 'extended card');
+      const before = known.of(agent);
+      return before?.extended && bytesOfCard(before.card).equals(bytesOfCard(card))
+        ? bytesOfCard(before.extended)
+        : null;
+    }
+  };
+
   const publish = async (agent: string, connection: Connection) => {
-    const { card, signature } = await take(connection);
-    const digest = sha256(card);
+    const { card: fetched, signature } = await take(connection);
+    const card = bytesOfCard(fetched);
+    const seenNow = { agent, card: fetched, extended: undefined, digest: sha256(card), signature };
+    const extendedCard = await takeExtended(connection, seenNow);
+    const digest = sha256(Buffer.concat([card, extendedCard ?? Buffer.alloc(0)]));
     const before = known.of(agent);
     if (before?.digest === digest && before.signature === signature) return;
     const from = `${signature} ${before?.digest ?? ''}`;
-    await log.append([stating('AgentCardPublished', { agent, card, digest, signature }, agent, from, context.now())]);
+    const data = { agent, card, digest, signature, extendedCard };
+    await log.append([stating('AgentCardPublished', data, agent, from, context.now())]);
     logger.info({ agent, digest, signature }, 'a card was published');
   };
 
-  const refuse = async (agent: string, connection: Connection, { message, body }: Unfit) => {
+  const refuse = async (agent: string, connection: Connection, { message, body }: Unfit, what = 'card') => {
     const digest = body.length === 0 ? '' : sha256(body);
-    const reason = scrubText(`The card was not taken: ${message}.`, secretsOf(connection, credentials(connection)));
+    const reason = scrubText(`The ${what} was not taken: ${message}.`, secretsOf(connection, credentials(connection)));
     const before = known.refusalOf(agent);
     if (before?.digest === digest && before.reason === reason) return;
     const refused = { agent, digest, reason };
@@ -116,8 +152,9 @@ export const startCards = (
     try {
       await publish(agent, connection);
     } catch (error) {
+      if (stopped.signal.aborted) return;
       if (!(error instanceof Unfit)) throw error;
-      if (!stopped.signal.aborted) await refuse(agent, connection, error);
+      await refuse(agent, connection, error);
     }
   };
 
@@ -151,6 +188,7 @@ export const startCards = (
       stopped.abort();
       await round;
       await http.destroy();
+      await dispatchers.close();
     },
   };
 };

@@ -11,8 +11,8 @@ export class Unfit extends Error {
   }
 }
 
-const TIME_MS = 10_000;
-const MAX_BYTES = 1024 * 1024;
+export const TIME_MS = 10_000;
+export const MAX_BYTES = 1024 * 1024;
 
 const codeOf = (error: unknown): string => {
   const { code, name } = error as { code?: unknown; name?: unknown };

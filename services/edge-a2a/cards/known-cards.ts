@@ -7,10 +7,14 @@ import type { Log } from '../../runtime/log.ts';
 export interface KnownCard {
   agent: string;
   card: AgentCard;
-  /** sha256 of the card's bytes in the log, hexadecimal. */
+  /** What it tells of itself to who is authenticated; undefined where it gave the mesh no such card. */
+  extended: AgentCard | undefined;
+  /** Of both, as they are in the log. */
   digest: string;
   signature: mesh.CardSignature;
 }
+
+const read = (card: Buffer): AgentCard => AgentCard.fromJSON(JSON.parse(card.toString()));
 
 /** The cards of all agents, of those on the log too, kept current. */
 export interface KnownCards {
@@ -34,8 +38,9 @@ export const followCards = async (log: Log, logger: Logger): Promise<KnownCards>
       try {
         if (record.type === 'AgentCardRefused') refusals.set(record.data.agent, record.data);
         if (record.type !== 'AgentCardPublished') return;
-        const { agent, card, digest, signature } = record.data;
-        cards.set(agent, { agent, card: AgentCard.fromJSON(JSON.parse(card.toString())), digest, signature });
+        const { agent, card, digest, signature, extendedCard } = record.data;
+        const extended = extendedCard ? read(extendedCard) : undefined;
+        cards.set(agent, { agent, card: read(card), extended, digest, signature });
         for (const listener of listeners) listener(agent);
       } catch (error) {
         logger.error({ err: error, topic: record.topic, offset: record.offset }, 'an agent card was passed over');

@@ -1,6 +1,6 @@
 import { Message, Role, type StreamResponse, Task, TaskState } from '@a2a-js/sdk';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bindings, createWorld, OTHER_KEY, requestIn, STRANGER_KEY, type World } from './harness.ts';
+import { bindings, createWorld, KEY, OTHER_KEY, requestIn, STRANGER_KEY, type World } from './harness.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -234,4 +234,21 @@ describe.each(['JSONRPC', 'HTTP+JSON'] as const)('a client of A2A 0.3 that speak
     expect((await client.getTask({ tenant: '', id: task.id })).history).toHaveLength(2);
     await expect(client.getTask({ tenant: '', id: 'nothing' })).rejects.toThrow(/not found/i);
   });
+});
+
+it('takes of A2A 0.3 over REST a push configuration by itself, or within its request as Python’s clients send it', async () => {
+  world.behave(obey);
+  const client = await world.client('HTTP+JSON', { version: '0.3' });
+  const { id: taskId } = asTask(await client.sendMessage(sending('INPUT_REQUIRED')));
+  const path = `tasks/${taskId}/pushNotificationConfigs`;
+  const headers = { 'content-type': 'application/json', 'a2a-version': '0.3', authorization: `Bearer ${KEY}` };
+  const set = async (id: string, bodyOf: (config: object) => object) => {
+    const config = { name: `${path}/${id}`, pushNotificationConfig: { id, url: 'https://client.example/hook' } };
+    const body = JSON.stringify(bodyOf(config));
+    return (await fetch(`${world.url}/a2a/helper/v1/${path}`, { method: 'POST', headers, body })).ok;
+  };
+  expect(await set('bare', (config) => config)).toBe(true);
+  expect(await set('whole', (config) => ({ parent: `tasks/${taskId}`, configId: 'whole', config }))).toBe(true);
+  const read = await client.getTaskPushNotificationConfig({ tenant: '', taskId, id: 'whole' });
+  expect(read).toMatchObject({ id: 'whole', url: 'https://client.example/hook' });
 });

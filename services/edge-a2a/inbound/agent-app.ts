@@ -12,7 +12,7 @@ import express, {
 } from 'express';
 import type { SignedCard } from './cards.ts';
 import { meshProblems } from './errors.ts';
-import { type Form, parseError, problemIn, rewording } from './problem-forms.ts';
+import { type Form, invalidRequest, parseError, problemIn, rewording } from './problem-forms.ts';
 import type { Visitor } from './visitor.ts';
 
 export const CARD_PATH = '/.well-known/agent-card.json';
@@ -65,16 +65,21 @@ const answeringErrors =
     response.status(status).type(type).json(body);
   };
 
+type LegacyCard = { additionalInterfaces?: { url: string; transport: string }[] };
+
+const schemed = (body: string): string => {
+  const card = JSON.parse(body) as LegacyCard;
+  if (!card.additionalInterfaces) return body;
+  const additionalInterfaces = card.additionalInterfaces.map((one) =>
+    one.transport === 'GRPC' ? { ...one, url: `http://${one.url}` } : one,
+  );
+  return JSON.stringify({ ...card, additionalInterfaces });
+};
+
 /** A2A 0.3 (5.6.1) writes gRPC's address as a URL too; clients that say which version they speak want it bare. */
 const withSchemes = (response: Response): void => {
-  const json = response.json.bind(response);
-  response.json = (card: { additionalInterfaces?: { url: string; transport: string }[] }) =>
-    json({
-      ...card,
-      additionalInterfaces: card.additionalInterfaces?.map((one) =>
-        one.transport === 'GRPC' ? { ...one, url: `http://${one.url}` } : one,
-      ),
-    });
+  const send = response.send.bind(response);
+  response.send = (body: unknown) => send(typeof body === 'string' ? schemed(body) : body);
 };
 
 const addCard = (app: Express, card: AgentApp['card']): void => {
@@ -89,9 +94,9 @@ const addCard = (app: Express, card: AgentApp['card']): void => {
       try {
         const { since, isOlder } = await card();
         response.set('last-modified', since.toUTCString());
+        if (!request.headers[VERSION]) withSchemes(response);
         // Who does not say is given a card of 1.0; of an agent that has clients of 0.3, one in both forms, as the SDK does.
         if (version === '0.3' || !isOlder) request.headers[VERSION] ||= version;
-        if (request.headers[VERSION] === undefined) withSchemes(response);
         served(request, response, next);
       } catch (error) {
         const { status, type, body } = problemIn('rest', error as Error);
@@ -100,6 +105,23 @@ const addCard = (app: Express, card: AgentApp['card']): void => {
     };
   app.use(CARD_PATH, serve('1.0'));
   app.use(LEGACY_CARD_PATH, serve('0.3'));
+};
+
+/** What was not read is of another media type, which the SDK refuses. */
+const refusingNoRequests: RequestHandler = ({ body }, response, next) => {
+  const problem = body === undefined ? undefined : invalidRequest(body);
+  if (problem) response.status(200).json(problem);
+  else next();
+};
+
+/**
+ * Of A2A 0.3's CreateTaskPushNotificationConfigRequest the body is its `config` alone (a2a.proto, google.api.http). The Python
+ * SDK's clients of 0.3 send the whole of it.
+ */
+const takingConfig: RequestHandler = (request, _response, next) => {
+  const config = (request.body as { config?: unknown } | undefined)?.config;
+  if (typeof config === 'object' && config !== null) request.body = config;
+  next();
 };
 
 export const createAgentApp = ({ handlers, card, visitorOf, bodyBytes }: AgentApp): Express => {
@@ -113,7 +135,8 @@ export const createAgentApp = ({ handlers, card, visitorOf, bodyBytes }: AgentAp
   });
   addCard(app, card);
   app.use(readingBody(bodyBytes));
-  app.post('/', jsonRpcHandler({ requestHandler: handlers.jsonrpc, userBuilder, legacyCompat }));
+  app.post('/', refusingNoRequests, jsonRpcHandler({ requestHandler: handlers.jsonrpc, userBuilder, legacyCompat }));
+  app.post('/v1/tasks/:taskId/pushNotificationConfigs', takingConfig);
   app.use(restHandler({ requestHandler: handlers.rest, userBuilder, legacyCompat }));
   app.use((request, response) => {
     const { status, type, body } = problemIn(

@@ -123,10 +123,11 @@ describe('what is sent', () => {
 
   it.each([
     ['{"jsonrpc":', -32700],
-    ['', -32602],
-    ['[]', -32602],
-    ['{"jsonrpc":"1.0","id":1,"method":"GetTask","params":{}}', -32602],
-    ['{"jsonrpc":"2.0","id":{},"method":"GetTask","params":{}}', -32602],
+    ['', -32600],
+    ['[]', -32600],
+    ['{"jsonrpc":"1.0","id":1,"method":"GetTask","params":{}}', -32600],
+    ['{"jsonrpc":"2.0","id":{},"method":"GetTask","params":{}}', -32600],
+    ['{"jsonrpc":"2.0","id":1,"params":{}}', -32600],
     ['{"jsonrpc":"2.0","id":1,"method":"Dance","params":{}}', -32601],
     ['{"jsonrpc":"2.0","id":1,"method":"GetTask","params":[]}', -32602],
     ['{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{}}', -32602],

@@ -17,6 +17,8 @@ export interface SignedCard {
 export interface MeshCards {
   /** The card under which an agent is reached; one without skills while it has published none. */
   of(agent: string): Promise<SignedCard>;
+  /** What the agent tells of itself to who is authenticated; undefined where it gave the mesh no such card. */
+  extendedOf(agent: string): Promise<SignedCard> | undefined;
   isPublished(agent: string): boolean;
 }
 
@@ -31,22 +33,28 @@ export const createMeshCards = (
   placeOf: (agent: string) => Place,
 ): MeshCards => {
   const signed = new Map<string, { from: string; card: Promise<SignedCard> }>();
-  const sign = async (agent: string, place: Place): Promise<SignedCard> => {
-    const published = known.of(agent)?.card ?? blankCard(agent);
-    const signed = await signing.signCard(meshCard(published, place), place.publicUrl + KEY_SET_PATH);
+  const sign = async (published: AgentCard, place: Place, isExtended: boolean): Promise<SignedCard> => {
+    const card = isExtended ? meshCard(published, place, true) : meshCard(published, place);
+    const whole = await signing.signCard(card, place.publicUrl + KEY_SET_PATH);
     const isOlder = published.supportedInterfaces.some(({ protocolVersion }) => protocolVersion.startsWith('0.'));
-    return { card: asProtoJson(signed), since: new Date(), isOlder };
+    return { card: asProtoJson(whole), since: new Date(), isOlder };
+  };
+  const once = (agent: string, published: AgentCard, isExtended: boolean): Promise<SignedCard> => {
+    const place = placeOf(agent);
+    const from = JSON.stringify([known.of(agent)?.digest, place]);
+    const key = `${agent} ${isExtended}`;
+    const before = signed.get(key);
+    if (before?.from === from) return before.card;
+    const card = sign(published, place, isExtended);
+    signed.set(key, { from, card });
+    return card;
   };
   return {
     isPublished: (agent) => known.of(agent) !== undefined,
-    of: (agent) => {
-      const place = placeOf(agent);
-      const from = JSON.stringify([known.of(agent)?.digest, place]);
-      const before = signed.get(agent);
-      if (before?.from === from) return before.card;
-      const card = sign(agent, place);
-      signed.set(agent, { from, card });
-      return card;
+    of: (agent) => once(agent, known.of(agent)?.card ?? blankCard(agent), false),
+    extendedOf: (agent) => {
+      const extended = known.of(agent)?.extended;
+      return extended && once(agent, extended, true);
     },
   };
 };

@@ -1,12 +1,17 @@
 /** A2A's operations on one agent of the mesh: what a client may ask, answered from the log and the view of tasks. */
 import type { AgentCard, Message, StreamResponse, Task } from '@a2a-js/sdk';
 import { TaskState } from '@a2a-js/sdk';
-import { TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
+import {
+  ExtendedAgentCardNotConfiguredError,
+  TaskNotCancelableError,
+  TaskNotFoundError,
+  UnsupportedOperationError,
+} from '@a2a-js/sdk/errors';
 import type { A2ARequestHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import { isTerminal, nameOfState } from '../../runtime/a2a/states.ts';
 import type { Asker } from '../../runtime/ask.ts';
 import type { Configuration } from '../../runtime/configuration.ts';
-import { subjectOf } from '../../runtime/edge/callers.ts';
+import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
 import { newId } from '../../runtime/event.ts';
 import type { Event, Log } from '../../runtime/log.ts';
 import type { Changes } from '../view/changes.ts';
@@ -30,6 +35,10 @@ export interface Mesh {
   push: PushStore;
   /** The mesh's card of an agent; one without skills while the agent has published none. */
   card(agent: string): Promise<AgentCard>;
+  /** What the agent tells of itself to who is authenticated, as the mesh's; undefined where it gave the mesh no such card. */
+  extendedCard(agent: string): Promise<AgentCard | undefined>;
+  /** Whether policy would let the caller send to the agent. */
+  sees(caller: Caller, agent: string): boolean;
   configuration(): Configuration | undefined;
   now(): number;
   cancelMs?: number;
@@ -51,6 +60,12 @@ export const createHandler = (mesh: Mesh, agent: string): A2ARequestHandler => {
     return known;
   };
 
+  /** The card that the caller goes by. */
+  const cardFor = async ({ caller }: Visitor): Promise<AgentCard> => {
+    const extended = await mesh.extendedCard(agent);
+    return extended && mesh.sees(caller, agent) ? extended : mesh.card(agent);
+  };
+
   const refOf = ({ task }: KnownTask) => ({ agent, taskId: task.id, contextId: task.contextId });
 
   /** Sends a message, and yields what the agent does with it. @throws A2AError */
@@ -63,7 +78,7 @@ export const createHandler = (mesh: Mesh, agent: string): A2ARequestHandler => {
     const inForce = mesh.configuration();
     if (!inForce) throw meshProblems.notConfigured();
     const extensions = context.requestedExtensions ?? [];
-    const message = checkMessage(params, await mesh.card(agent), extensions);
+    const message = checkMessage(params, await cardFor(visitor), extensions);
     const followed = message.taskId === '' ? undefined : await ownTask(message.taskId, visitor);
     if (followed) checkFollowUp(message, followed.task);
     const at = now();
@@ -122,8 +137,14 @@ export const createHandler = (mesh: Mesh, agent: string): A2ARequestHandler => {
   const operations: A2ARequestHandler = {
     getAgentCard: () => mesh.card(agent),
 
-    getAuthenticatedExtendedAgentCard: async () => {
-      throw new UnsupportedOperationError('The agent has no extended card.');
+    // A2A 1.0, 3.1.11 and 3.3.4.
+    getAuthenticatedExtendedAgentCard: async (_params, context) => {
+      if (!mesh.sees(visitorOf(context).caller, agent)) throw meshProblems.noAgent(agent);
+      const { capabilities } = await mesh.card(agent);
+      if (!capabilities?.extendedAgentCard) throw new UnsupportedOperationError('The agent has no extended card.');
+      const extended = await mesh.extendedCard(agent);
+      if (!extended) throw new ExtendedAgentCardNotConfiguredError('The agent has not given its extended card.');
+      return extended;
     },
 
     sendMessage: async (params, context): Promise<Message | Task> => {

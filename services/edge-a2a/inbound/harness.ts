@@ -18,7 +18,7 @@ import type { EventData, EventType, TopicName } from '../../../topics/index.ts';
 import { type Configuration, hashOfKey, noAgents } from '../../runtime/configuration.ts';
 import { follow, newId } from '../../runtime/event.ts';
 import { createHttpServer } from '../../runtime/http.ts';
-import type { AnyRecorded, Log, Recorded } from '../../runtime/log.ts';
+import type { AnyRecorded, Event, Log, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
@@ -58,7 +58,7 @@ export const configurationOf = (limits: Partial<Configuration['limits']> = {}): 
   ],
   resources: ['helper', 'planner', 'silent'].map(agentNamed),
   connections: [],
-  agents: [],
+  ...noAgents,
   a2a: { ...noAgents.a2a, rootAgent: 'helper' },
   currency: 'USD',
   prices: [],
@@ -83,7 +83,7 @@ export const configurationOf = (limits: Partial<Configuration['limits']> = {}): 
   ],
 });
 
-const card = (agent: string) =>
+const card = (agent: string, more: object = {}) =>
   AgentCard.fromJSON({
     name: `The ${agent}`,
     description: 'For tests.',
@@ -93,7 +93,29 @@ const card = (agent: string) =>
     defaultInputModes: ['text/plain'],
     defaultOutputModes: ['text/plain'],
     skills: [{ id: 'help', name: 'Help', description: 'Helps.', tags: ['help'] }],
+    ...more,
   });
+
+const bytesOf = (card: AgentCard) => Buffer.from(JSON.stringify(AgentCard.toJSON(card)));
+
+/** @param more what it says otherwise than the cards of tests do; @param extended of its extended card, where it has one. */
+const published = (agent: string, more?: object, extended?: object): Event<'AgentCardPublished'> => ({
+  id: newId(),
+  type: 'AgentCardPublished',
+  source: 'test',
+  key: agent,
+  time: Date.now(),
+  correlationId: '',
+  causationId: '',
+  traceparent: '',
+  data: {
+    agent,
+    card: bytesOf(card(agent, more)),
+    digest: JSON.stringify([agent, more, extended]),
+    signature: 'UNSIGNED',
+    extendedCard: extended ? bytesOf(card(agent, extended)) : null,
+  },
+});
 
 /** What the mesh knows of tasks: who is told, and of what next. */
 type Ledger = Map<
@@ -218,6 +240,8 @@ export interface World {
   cluster: MemoryCluster;
   logged: Record<string, unknown>[];
   configuration: { current: Configuration | undefined };
+  /** Publishes another card of an agent, and an extended one where it is given. Resolves once the edge knows it. */
+  publish(agent: string, more: object, extended?: object): Promise<void>;
   /** What becomes of each request. */
   behave(does: (agent: Agent) => unknown): void;
   /** What becomes of each cancellation; else the task is cancelled at once. */
@@ -284,24 +308,7 @@ export const createWorld = async ({
 
   const inTheMesh = await createMemoryLog(cluster);
   undo.push(() => inTheMesh.close());
-  await inTheMesh.append(
-    ['helper', 'planner'].map((agent) => ({
-      id: newId(),
-      type: 'AgentCardPublished' as const,
-      source: 'test',
-      key: agent,
-      time: Date.now(),
-      correlationId: '',
-      causationId: '',
-      traceparent: '',
-      data: {
-        agent,
-        card: Buffer.from(JSON.stringify(AgentCard.toJSON(card(agent)))),
-        digest: agent,
-        signature: 'UNSIGNED' as const,
-      },
-    })),
-  );
+  await inTheMesh.append(['helper', 'planner'].map((agent) => published(agent)));
   let behaviour: (agent: Agent) => unknown = () => {};
   let onCancel: (cancel: () => Promise<unknown>) => unknown = (cancel) => cancel();
   const ledger: Ledger = new Map();
@@ -368,6 +375,11 @@ export const createWorld = async ({
     cluster,
     logged,
     configuration,
+    publish: async (agent, more, extended) => {
+      const changed = new Promise<void>((resolve) => cards.changed(() => resolve()));
+      await inTheMesh.append([published(agent, more, extended)]);
+      await changed;
+    },
     behave: (does) => {
       behaviour = does;
     },

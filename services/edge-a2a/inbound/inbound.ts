@@ -68,7 +68,7 @@ export const startInbound = async (context: ServiceContext, options: InboundOpti
     followPushConfigurations(log, logger),
   ]);
   const callers = createCallers(SOURCE, log, logger, now);
-  const visibleTo = createVisibility();
+  const visibility = createVisibility();
   const inside = new Set<Visitor>();
   const apps = new Map<string, Express>();
   let stopping = false;
@@ -102,6 +102,11 @@ export const startInbound = async (context: ServiceContext, options: InboundOpti
     cancelMs: times.cancelMs,
     push: createPushConfigurations({ log, signing, known: wanted, now }, options.refusesPush),
     card: async (agent) => (await cards.of(agent)).card,
+    extendedCard: async (agent) => (await cards.extendedOf(agent))?.card,
+    sees: (caller, agent) => {
+      const inForce = configuration();
+      return inForce !== undefined && visibility.sees(inForce, caller, agent);
+    },
   };
   const failed = (error: unknown) => logger.error({ err: error }, 'a call failed');
 
@@ -133,7 +138,7 @@ export const startInbound = async (context: ServiceContext, options: InboundOpti
 
   /** The agents that the caller may send to. */
   const list = ({ inForce, caller }: Identified) => ({
-    agents: visibleTo(inForce, caller).map(({ id: agent }) => {
+    agents: visibility.of(inForce, caller).map(({ id: agent }) => {
       const { name = agent, description = '', skills = [] } = known.of(agent)?.card ?? {};
       const cardUrl = urlOfAgent(publicUrl(), agent) + CARD_PATH;
       const inShort = skills.map(({ id, name, description, tags }) => ({ id, name, description, tags }));

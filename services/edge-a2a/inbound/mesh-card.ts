@@ -36,15 +36,19 @@ const interfacesOf = ({ agent, publicUrl, grpcAddress, isRoot }: Place): AgentIn
 export const blankCard = (agent: string): AgentCard =>
   AgentCard.fromJSON({ name: agent, description: agent, version: '0', skills: [], capabilities: {} });
 
-/** @param upstream as the agent published it. */
-export const meshCard = (upstream: AgentCard, place: Place): AgentCard => ({
+/** @param upstream as the agent published it. @param hasExtended whether the agent says that it has an extended card. */
+export const meshCard = (
+  upstream: AgentCard,
+  place: Place,
+  hasExtended = upstream.capabilities?.extendedAgentCard ?? false,
+): AgentCard => ({
   ...upstream,
   supportedInterfaces: interfacesOf(place),
   capabilities: {
     extensions: upstream.capabilities?.extensions ?? [],
     streaming: true,
     pushNotifications: true,
-    extendedAgentCard: false,
+    extendedAgentCard: hasExtended,
   },
   securitySchemes: {
     bearer: {

@@ -2,6 +2,7 @@
 import { A2A_CONTENT_TYPE } from '@a2a-js/sdk';
 import { A2A_ERROR_CODE, restStatusFor, toJsonRpcError, toRestErrorBody } from '@a2a-js/sdk/errors';
 import type { Response } from 'express';
+import { z } from 'zod';
 import type { HttpProblem } from '../../runtime/http.ts';
 import { isMeshErrorInfo, JSON_RPC_CODE, MeshError, meshProblems } from './errors.ts';
 
@@ -49,6 +50,20 @@ export const parseError = {
   jsonrpc: '2.0',
   id: null,
   error: { code: A2A_ERROR_CODE.PARSE_ERROR, message: 'Invalid JSON payload.' },
+};
+
+const requestObject = z.object({
+  jsonrpc: z.literal('2.0'),
+  method: z.string().min(1),
+  id: z.union([z.string(), z.number(), z.null()]).optional(),
+});
+
+/** What is wrong with a body that is no request object (JSON-RPC 2.0, 4); the SDK says that its parameters are wrong. */
+export const invalidRequest = (body: unknown): object | undefined => {
+  if (requestObject.safeParse(body).success) return undefined;
+  const id = requestObject.shape.id.safeParse((body as { id?: unknown } | null)?.id);
+  const error = { code: A2A_ERROR_CODE.INVALID_REQUEST, message: 'Invalid JSON-RPC Request.' };
+  return { jsonrpc: '2.0', id: id.data ?? null, error };
 };
 
 /** Every body that is written with `json` passes `reworded`. */

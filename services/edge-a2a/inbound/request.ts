@@ -82,6 +82,7 @@ export const received = (sending: Sending): Event<'RequestReceived'> => {
         spans: [],
         taskId,
         parentTaskId: visitor.caller.chain.parentTaskId,
+        arguments: {},
       },
     },
   };

@@ -7,11 +7,22 @@ import { PROTOCOL, SEND } from './request.ts';
 export const agentIn = ({ resources }: Configuration, name: string): ResourceConfiguration | undefined =>
   resources.find(({ type, id }) => type === 'agent' && id === name);
 
-/** Which agents policy would let a caller send to. Policies are read once per configuration. */
-export const createVisibility = (): ((configuration: Configuration, caller: Caller) => ResourceConfiguration[]) => {
+export interface Visibility {
+  /** The agents that policy would let a caller send to. */
+  of(configuration: Configuration, caller: Caller): ResourceConfiguration[];
+  /** Whether the agent is one of them. */
+  sees(configuration: Configuration, caller: Caller, agent: string): boolean;
+}
+
+/** Policies are read once per configuration. */
+export const createVisibility = (): Visibility => {
   let version: string | undefined;
   let authorizer: Authorizer | undefined;
-  return (configuration, caller) => {
+  const maySend = (
+    configuration: Configuration,
+    caller: Caller,
+    { type, id, attributes }: ResourceConfiguration,
+  ): boolean => {
     if (configuration.version !== version) {
       const parsed = parsePolicies(configuration.policies);
       // A configuration is applied only with policies that can be read.
@@ -19,15 +30,16 @@ export const createVisibility = (): ((configuration: Configuration, caller: Call
       version = configuration.version;
     }
     const subject = subjectOf(caller);
-    return configuration.resources.filter(
-      ({ type, id, attributes }) =>
-        type === 'agent' &&
-        authorizer?.authorize({
-          subject,
-          action: SEND,
-          resource: { type, id, attributes },
-          context: { protocol: PROTOCOL, streaming: false, through: subject.actors },
-        }).allowed,
-    );
+    const context = { protocol: PROTOCOL, streaming: false, through: subject.actors };
+    const resource = { type, id, attributes };
+    return authorizer?.authorize({ subject, action: SEND, resource, context }).allowed ?? false;
+  };
+  return {
+    of: (configuration, caller) =>
+      configuration.resources.filter((one) => one.type === 'agent' && maySend(configuration, caller, one)),
+    sees: (configuration, caller, agent) => {
+      const resource = agentIn(configuration, agent);
+      return resource !== undefined && maySend(configuration, caller, resource);
+    },
   };
 };

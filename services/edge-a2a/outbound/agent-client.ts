@@ -1,5 +1,12 @@
 /** An agent beyond the mesh, as it is called: the SDK's client within the connection's limits of time and size. */
-import type { AgentCard, ListTasksResponse, SendMessageRequest, StreamResponse, Task } from '@a2a-js/sdk';
+import {
+  A2A_VERSION_HEADER,
+  type AgentCard,
+  type ListTasksResponse,
+  type SendMessageRequest,
+  type StreamResponse,
+  type Task,
+} from '@a2a-js/sdk';
 import { type Client, ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
 import { GrpcTransportFactory } from '@a2a-js/sdk/client/grpc';
 import { credentials as grpcCredentials } from '@grpc/grpc-js';
@@ -33,6 +40,8 @@ export interface AgentClient {
   cancel(taskId: string, signal: AbortSignal): Promise<Task>;
   /** Some tasks of a context, newest first as A2A 1.0 asks. @throws as `send` */
   list(contextId: string, signal: AbortSignal): Promise<Task[]>;
+  /** What it tells of itself to who is authenticated (A2A 1.0, 3.1.11). @throws as `send` */
+  extendedCard(signal: AbortSignal): Promise<AgentCard>;
 }
 
 /** Of the log's 16 MiB: the envelope, and what is rewritten, have a place too. */
@@ -195,5 +204,10 @@ export const createAgentClient = async (
       const listed: ListTasksResponse = await once(signal, (given) => client.listTasks(asked, given));
       return listed.tasks.slice(0, LISTED);
     },
+    // The client's own getAgentCard asks no more once a card that came says of itself that there is none.
+    extendedCard: (signal) =>
+      once(signal, (given) => client.transport.getExtendedAgentCard({ tenant: '' }, given), {
+        [A2A_VERSION_HEADER]: client.protocolVersion,
+      }),
   };
 };

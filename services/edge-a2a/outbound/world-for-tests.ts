@@ -43,6 +43,7 @@ export const connectionTo = (url: string, more: Partial<Connection> = {}): Conne
   firstByteTimeoutMs: 5_000,
   idleTimeoutMs: 5_000,
   maxResponseBytes: 1024 * 1024,
+  process: null,
   ...more,
 });
 
@@ -128,6 +129,7 @@ export const requestOf = (text: string, more: Partial<mesh.Request> & { continue
     spans: [],
     taskId: continues || newId(),
     parentTaskId: '',
+    arguments: {},
     ...rest,
   };
   const message = writeSendMessage({
@@ -166,7 +168,13 @@ export const createWorld = async (
   });
   const of = <T extends EventType>(type: T) => said.filter((r) => r.type === type) as unknown as Recorded<T>[];
   const configuration = configurationOf([connectionTo(agent.url, more)]);
-  const known: KnownCard = { agent: 'helper', card: agent.card, digest: 'd', signature: 'UNSIGNED' };
+  const known: KnownCard = {
+    agent: 'helper',
+    card: agent.card,
+    digest: 'd',
+    extended: undefined,
+    signature: 'UNSIGNED',
+  };
   const cards = { of: (name: string) => (name === 'helper' ? known : undefined), refusalOf: () => undefined };
   const times = { graceMs: 100, retryMs: 5, againMs: 10, maxAgainMs: 50, answerMs: 300, knownMs: 1_000 };
   return {

@@ -50,6 +50,7 @@ export const callOf = (
     spans: body.cut.spans,
     taskId: '',
     parentTaskId: caller.chain.parentTaskId,
+    arguments: {},
   },
 });
 

@@ -110,6 +110,8 @@ const denials: Record<mesh.DenialReason, (denied: Pick<mesh.RequestDenied, 'reso
   }),
   AGENT_CYCLE: ({ decision }) => invalid(403, 'permission_denied', decision.reason),
   TOO_DEEP: ({ decision }) => invalid(403, 'permission_denied', decision.reason),
+  NOT_APPROVED: ({ decision }) => invalid(403, 'permission_denied', decision.reason),
+  UNDECLARED: ({ decision }) => invalid(403, 'permission_denied', decision.reason),
   UNSPECIFIED: () => invalid(403, 'permission_denied', 'The request was refused.'),
 };
 

@@ -91,6 +91,7 @@ export const connectionTo = (url: string, more: Partial<Connection> = {}): Conne
   firstByteTimeoutMs: 2_000,
   idleTimeoutMs: 2_000,
   maxResponseBytes: 1_000_000,
+  process: null,
   ...more,
 });
 
@@ -115,6 +116,7 @@ export const requestOf = (body: object | string, more: Partial<mesh.Request> = {
     spans: [],
     taskId: '',
     parentTaskId: '',
+    arguments: {},
     ...more,
   };
 };

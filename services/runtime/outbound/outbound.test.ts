@@ -102,6 +102,7 @@ const world = async () => {
           spans: [],
           taskId,
           parentTaskId: '',
+          arguments: {},
         },
         decision: { configurationVersion: 'test', policies: [], reason: '' },
         target: { id: 'a2a/helper', connection: 'agent:helper', name: 'helper' },
