@@ -19,7 +19,7 @@ import { provisionAgents } from './provision-agents.ts';
 import { printConversation } from './replay.ts';
 import { agentSurvives } from './up/agent-survives.ts';
 import { modelCallsAnswered } from './up/calls-answered.ts';
-import { withExampleModel } from './up/example-model.ts';
+import { withExamples } from './up/examples.ts';
 import { curl, firstCall } from './up/first-call.ts';
 import { withSigningKey } from './up/signing-key.ts';
 
@@ -117,7 +117,7 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
   const logFile = pino.destination({ dest: join(DATA, 'parley.log'), sync: false });
   const logger = pino({ level: environment.logLevel }, logFile);
   try {
-    const example = await withExampleModel(process.env);
+    const example = await withExamples(process.env, DATA);
     undo.push(example.close);
     // A typing error is told before anything is started.
     await loadConfiguration({ path, env: example.env });
