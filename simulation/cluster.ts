@@ -44,6 +44,9 @@ export const hashOf = (key: string): number => {
   return hash;
 };
 
+/** An hour of a real cluster, in worlds that last for minutes. */
+const COMPACTION_LAG_MS = 60_000;
+
 export interface Arrival {
   /** A process, or nobody that is part of the simulation. */
   writer: string;
@@ -123,13 +126,19 @@ export class Cluster {
     return [...this.#timers.values()].some((at) => at >= time);
   }
 
-  /** From now on of each key of a compacted topic only the last record is there for who reads it from its beginning. */
+  /**
+   * From now on of each key of a compacted topic only the last record is there for who reads it from its beginning, and what is
+   * younger than the lag of compaction.
+   */
   compact(): void {
+    const before = this.world.time.now() - COMPACTION_LAG_MS;
     for (const [topic, partitions] of this.#partitions) {
       if (fileOf(topic).cleanup !== 'compact') continue;
       for (const records of partitions) {
         const last = new Map(records.map((stored) => [String(stored.key), stored]));
-        for (const stored of records) if (last.get(String(stored.key)) !== stored) this.#compacted.add(stored);
+        for (const stored of records)
+          if (last.get(String(stored.key)) !== stored && this.arrivals[stored.sequence]!.at < before)
+            this.#compacted.add(stored);
       }
     }
   }

@@ -5,6 +5,7 @@ import type { LoggedRecord } from '../invariants/index.ts';
 import type { AuditState } from '../services/audit/audit.ts';
 import { Branches } from '../services/audit/branches.ts';
 import type { Link } from '../services/audit/chain.ts';
+import type { PolicyState } from '../services/policy/policy.ts';
 import * as routing from '../services/routing/routing.ts';
 import type { Folded } from '../services/runtime/processor.ts';
 import * as taskState from '../services/task-state/task-state.ts';
@@ -84,7 +85,11 @@ export const statesOf = (processes: readonly MeshProcess[], records: readonly Lo
   };
   const ofTasks = processes.flatMap((process) => tasksTwice(process, records));
   const others = processes.flatMap(({ name, held }) => [
-    { what: `policy of ${name}`, held: versionOf(held.get('policy')), rebuilt: version?.version },
+    {
+      what: `policy of ${name}`,
+      held: (held.get('policy') as PolicyState).configured?.version,
+      rebuilt: version?.version,
+    },
     { what: `metering of ${name}`, held: versionOf(held.get('metering')), rebuilt: version?.version },
     {
       what: `routing of ${name}`,

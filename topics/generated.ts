@@ -133,7 +133,7 @@ export interface Writes {
   'metering': 'EventDeadLettered' | 'UsageRecorded';
   'policy': 'EventDeadLettered' | 'RequestPermitted' | 'RequestDenied';
   'routing': 'BreakerOpened' | 'BreakerClosed' | 'EventDeadLettered' | 'RequestDispatched' | 'RequestUnroutable';
-  'task-state': 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
+  'task-state': 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
 }
 
 /** Which events a service may read. */

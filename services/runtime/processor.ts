@@ -40,7 +40,10 @@ export type Folded<T extends EventType = EventType> = { [K in T]: Event<K> & { p
 
 export interface Processor<S, In extends EventType, Out extends EventType> {
   name: ServiceName;
-  /** Consumed, ordered per conversation; each is decided on by one instance. */
+  /**
+   * Consumed, ordered per conversation in each topic; each is decided on by one instance. After a crash topics come again in
+   * any order among each other: the same is stated again only about what depends on events of one of these topics.
+   */
   reads: readonly In[];
   /** Seen by every instance from the beginning of its compacted topic, and only folded. */
   follows: readonly EventType[];

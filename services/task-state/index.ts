@@ -26,8 +26,9 @@ export const taskStateProcessor: Processor<TaskStateState, TaskStateInput, TaskS
   reads,
   follows: ['MeshConfigured'],
   keeps: ['TaskSnapshot'],
-  // A call changes nothing of its task's record. Whatever else follows from an event, the record follows too, or it may be said again.
-  settledBy: ['TaskSnapshot', 'RequestReceived'],
+  // A call changes nothing of its task's record, nor does a deadline before it is heard as a report. Whatever else follows from
+  // an event, the record follows too, or it may be said again.
+  settledBy: ['TaskSnapshot', 'RequestReceived', 'TaskReported'],
   writes: [
     'TaskUpdated',
     'ReportRefused',
@@ -38,6 +39,7 @@ export const taskStateProcessor: Processor<TaskStateState, TaskStateInput, TaskS
     'TimerSet',
     'TimerCleared',
     'TaskCancelRequested',
+    'TaskReported',
   ],
   initialState,
   decide,

@@ -116,7 +116,14 @@ export const fired = (timerId: string, changes: Partial<EventData['TimerFired']>
   );
 
 export const configured = () => {
-  const agent = { tenant: 'acme', unit: 'desk', owner: 'olga@example.com', kind: 'log' as const, partitions: 1, tools: [] };
+  const agent = {
+    tenant: 'acme',
+    unit: 'desk',
+    owner: 'olga@example.com',
+    kind: 'log' as const,
+    partitions: 1,
+    tools: [],
+  };
   const document: Omit<Configuration, 'version'> = {
     credentials: [],
     resources: [],
@@ -143,6 +150,10 @@ export const configured = () => {
 
 type Said = { [K in TaskStateOutput]: Event<K> }[TaskStateOutput];
 
+/** A report of its own, as it comes back to it. */
+const again = ({ type: _, ...said }: Event<'TaskReported'>, { offset }: AnyRecorded) =>
+  happened('TaskReported', said.data, { ...said, offset });
+
 /** task-state with all that it has said, in order. */
 export class Run {
   readonly said: Said[] = [];
@@ -154,7 +165,7 @@ export class Run {
     for (const event of events) this.take(event);
   }
 
-  /** @returns what is said about it. */
+  /** @returns what is said about it, and about what it itself has to hear again. */
   take(event: AnyRecorded<TaskStateInput>): Said[] {
     if (this.#decided.has(event.id)) return [];
     this.#decided.add(event.id);
@@ -166,7 +177,7 @@ export class Run {
     });
     for (const one of said) this.#state = evolve(this.#state, { ...one, partition: event.partition } as Folded);
     this.said.push(...said);
-    return said;
+    return said.flatMap((one) => (one.type === 'TaskReported' ? [one, ...this.take(again(one, event))] : one));
   }
 
   /** Another instance takes over: it has what was said, of compacted topics perhaps only what is latest. */

@@ -13,7 +13,8 @@ export type TaskStateOutput =
   | 'RequestReceived'
   | 'TimerSet'
   | 'TimerCleared'
-  | 'TaskCancelRequested';
+  | 'TaskCancelRequested'
+  | 'TaskReported';
 export type Said = Statement<TaskStateOutput>;
 
 /** Whose a timer is, and whose task. A timer's id has no slash: the key's partition follows from what is before the last one. */
@@ -22,8 +23,12 @@ const timerKey = (contextId: string, taskId: string, timerId: string) => `${cont
 export const DEADLINE_PREFIX = 'deadline.';
 
 /** Ids of nested calls have slashes. */
-export const deadlineTimerOf = ({ requestId }: mesh.Turn): string =>
+const deadlineTimerOf = ({ requestId }: mesh.Turn): string =>
   `${DEADLINE_PREFIX}${requestId.replaceAll('%', '%25').replaceAll('/', '%2F')}`;
+
+/** The id of the request whose turn has this timer. */
+const requestOfDeadline = (timerId: string): string =>
+  timerId.slice(DEADLINE_PREFIX.length).replaceAll('%2F', '/').replaceAll('%25', '%');
 
 export const taskSnapshot = (data: Snapshot): Said => ({
   type: 'TaskSnapshot',
@@ -105,6 +110,19 @@ export const responseFailed = (turn: mesh.Turn, message: string): Said => ({
     meters: {},
     estimated: false,
   },
+});
+
+/** @param contextId the task's. */
+export const deadlineReported = (
+  { timerId, taskId, agent }: mesh.TimerFired,
+  contextId: string,
+  update: Update,
+): Said => ({
+  type: 'TaskReported',
+  index: 'deadline',
+  key: contextId,
+  correlationId: requestOfDeadline(timerId),
+  data: { taskId, agent, update: writeUpdate(update), turn: null, parentTaskId: '', remote: null, announced: true },
 });
 
 export const cancelRequested = (

@@ -390,7 +390,7 @@ describe('a deadline', () => {
     );
     const said = run.take(fired('deadline.request'));
     expect(types(said)).toEqual([
-      ...['TaskSnapshot', 'TaskUpdated', 'TaskUpdated', 'ResponseCompleted'],
+      ...['TaskReported', 'TaskSnapshot', 'TaskUpdated', 'TaskUpdated', 'ResponseCompleted'],
       ...['TaskCancelRequested', 'TaskCancelRequested', 'TimerCleared'],
     ]);
     expect(json(run.of('ResponseCompleted')[0]!.data.message)).toMatchObject({
@@ -410,11 +410,11 @@ describe('a deadline', () => {
 
   test('of a turn that is over, of another one, or a timer of the agent is nothing', () => {
     const run = new Run(began(), reported(status('INPUT_REQUIRED')), followUp());
-    expect(run.take(fired('deadline.request'))).toEqual([]);
+    expect(types(run.take(fired('deadline.request')))).toEqual(['TaskReported']);
     expect(run.take(fired('deadline.second', { purpose: 'SLEEP' }))).toEqual([]);
-    expect(run.take(fired('deadline.second', { taskId: 'none' }))).toEqual([]);
+    expect(types(run.take(fired('deadline.second', { taskId: 'none' })))).toEqual(['TaskReported']);
     expect(types(run.take(fired('deadline.second')))).toContain('ResponseCompleted');
-    expect(run.take(fired('deadline.second'))).toEqual([]);
+    expect(types(run.take(fired('deadline.second')))).toEqual(['TaskReported']);
   });
 
   test('of a nested call has an id without slashes: the key says the partition before its last slash', () => {

@@ -1,9 +1,9 @@
 /** Task state, pure: what agents say of tasks is checked against what is known of them, and stated as what became of them. */
 import { type Configuration, parseConfiguration } from '../runtime/configuration.ts';
-import type { AnyRecorded, Position } from '../runtime/log.ts';
+import type { AnyRecorded } from '../runtime/log.ts';
 import type { Folded } from '../runtime/processor.ts';
 import { decideCall, decideSleep } from './call.ts';
-import { decideCancellation, decideTimer } from './endings.ts';
+import { decideCancellation, decideDeadline, decideTimer } from './endings.ts';
 import { decideReport } from './report.ts';
 import type { Said } from './statements.ts';
 import { keep, keepCall, keepCancellation, noTasks, type Tasks } from './tasks.ts';
@@ -39,11 +39,6 @@ export const evolve = (state: TaskStateState, event: Folded): TaskStateState => 
   }
   const tasks = tasksOf(state, event.partition);
   switch (event.type) {
-    case 'TaskReported':
-    case 'CallReported':
-    case 'SleepReported':
-      tasks.reported = Math.max(tasks.reported, (event as Folded & Position).offset);
-      break;
     case 'TaskSnapshot':
       keep(tasks, event.data);
       break;
@@ -61,7 +56,7 @@ export const decide = (event: AnyRecorded<TaskStateInput>, state: TaskStateState
   const tasks = state.partitions.get(event.partition) ?? noTasks();
   switch (event.type) {
     case 'TaskReported':
-      return decideReport(event, tasks);
+      return event.source === NAME ? decideDeadline(event, tasks) : decideReport(event, tasks);
     case 'CallReported':
       return decideCall(event, tasks, state.configuration);
     case 'SleepReported':
@@ -69,6 +64,6 @@ export const decide = (event: AnyRecorded<TaskStateInput>, state: TaskStateState
     case 'TaskCancelRequested':
       return decideCancellation(event, tasks, NAME);
     case 'TimerFired':
-      return decideTimer(event, tasks);
+      return decideTimer(event);
   }
 };

@@ -21,8 +21,6 @@ export interface Tasks {
   calls: Map<string, Set<string>>;
   /** Open tasks that somebody wants to be cancelled, as far as it is remembered. */
   cancelling: Set<string>;
-  /** Offset of the last report that was seen; -1: none. */
-  reported: number;
 }
 
 export const noTasks = (): Tasks => ({
@@ -31,7 +29,6 @@ export const noTasks = (): Tasks => ({
   children: new Map(),
   calls: new Map(),
   cancelling: new Set(),
-  reported: -1,
 });
 
 const end = (tasks: Tasks, { taskId, agent, status, requestId, reported, parentTaskId, state }: Snapshot): void => {

@@ -43,8 +43,15 @@ export const durationMs = (text: string): number => {
   return Number(amount) * unitMs[unit as keyof typeof unitMs];
 };
 
+/**
+ * For how long a record stays although a newer one has its key. A service that takes over recalls what was said since the last
+ * commit, and needs all of it: a snapshot that is gone is a decision that it does not know of.
+ */
+const COMPACTION_LAG_MS = 3_600_000;
+
 const settingsOf = (topic: TopicFile): Record<string, string> => ({
   'cleanup.policy': topic.cleanup,
+  ...(topic.cleanup === 'compact' ? { 'min.compaction.lag.ms': String(COMPACTION_LAG_MS) } : {}),
   // The brokers' clock: what was said of a record is looked for by time, and services' clocks may differ.
   'message.timestamp.type': 'LogAppendTime',
   ...(topic.retention ? { 'retention.ms': String(durationMs(topic.retention)) } : {}),
