@@ -73,6 +73,30 @@ test('a denied call says why', async () => {
   ]);
 });
 
+test("a tool's result is given whole, what the tool failed at too; where the server refused the call is thrown", async () => {
+  const found: unknown[] = [];
+  const task = begin(async (_, ctx) => {
+    found.push(await ctx.tool('files/read', { path: '/a' }), await ctx.tool('files/list'));
+    await ctx.tool('files/gone');
+    return 'never';
+  });
+  const [first] = await task.message('go');
+  expect(first).toEqual({
+    call: 'c0',
+    action: 'tool.call',
+    of: 'files/read',
+    message: { arguments: { path: '/a' } },
+  });
+  const read = { content: [{ type: 'text', text: 'A' }], structuredContent: { lines: 1 }, _meta: { 'x/y': 1 } };
+  expect(await task.answer('c0', { result: read })).toMatchObject([{ of: 'files/list', message: { arguments: {} } }]);
+  const failed = { content: [{ type: 'text', text: 'no such directory' }], isError: true };
+  await task.answer('c1', { result: failed });
+  expect(found).toEqual([read, failed]);
+  expect(await task.answer('c2', { error: { code: -32_602, message: 'Unknown tool: gone' } })).toEqual([
+    { state: 'TASK_STATE_FAILED', text: 'the call of tool files/gone failed: Unknown tool: gone' },
+  ]);
+});
+
 test('an answer with a status of an error is one', async () => {
   const task = begin(async (_, ctx) => (await ctx.llm(chat('hello'))).text);
   await task.message('go');

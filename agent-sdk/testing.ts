@@ -42,7 +42,7 @@ export interface Rehearsal {
   readonly taskId: string;
   /** Each tells the agent something, and resolves with what it says to it, once it waits again or has ended. */
   message(content: Content): Promise<Says[]>;
-  /** A call has ended. @param answer the body: a chat completion, or A2A's `{ message }`. */
+  /** A call has ended. @param answer the body: a chat completion, a tool's `{ result }`, or A2A's `{ message }`. */
   answer(
     call: string,
     answer: unknown,

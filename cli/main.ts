@@ -9,10 +9,12 @@ import { devCommand } from './dev.ts';
 import { explain } from './failure.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
+import { mcpCommand } from './mcp.ts';
 import { reconcileCommand } from './reconcile.ts';
 import { replayCommand } from './replay.ts';
 import { tailCommand } from './tail.ts';
 import { tasksCommand } from './tasks.ts';
+import { toolsCommand } from './tools.ts';
 import { topicsCommand } from './topics.ts';
 import { upCommand } from './up.ts';
 import { usageCommand } from './usage.ts';
@@ -24,6 +26,8 @@ const commands = [
   usageCommand,
   tasksCommand,
   agentsCommand,
+  mcpCommand,
+  toolsCommand,
   auditCommand,
   reconcileCommand,
   applyCommand,

@@ -84,6 +84,7 @@ const steps = {
     text: `/mcp${endpoint && `/${endpoint}`}, ${protocolVersion}`,
   }),
   InputProvided: ({ inputId }) => ({ word: 'input provided', text: inputId }),
+  ListChanged: ({ server, kind }) => ({ word: 'list changed', text: `${kind} of ${server}` }),
   ResourceChanged: ({ server, uri }) => ({ word: 'resource changed', text: `${server}/${uri}` }),
   ResponseChunk: ({ index, attempt }) => ({ word: 'chunk', text: `${index} of attempt ${attempt}` }),
   ResponseCompleted: ({ target, status, chunks, startedAt, firstByteAt, message }, excerpt) => ({

@@ -315,6 +315,18 @@ export interface DefinitionReviewed {
 /** Why a request was refused. */
 export type DenialReason = 'UNSPECIFIED' | 'NOT_CONFIGURED' | 'NO_ACCOUNTABLE_PERSON' | 'RESOURCE_UNKNOWN' | 'ACTION_UNSUPPORTED' | 'POLICY' | 'AGENT_CYCLE' | 'TOO_DEEP' | 'NOT_APPROVED' | 'UNDECLARED';
 
+/** Somebody has found out whether a call took effect of which the mesh could not know: latest per request. */
+export interface EffectSettled {
+  /** The request that ended without its outcome being known. */
+  requestId: string;
+  /** Whether it took effect. */
+  happened: boolean;
+  /** The person who found out. */
+  by: string;
+  /** How, for the record. */
+  note: string;
+}
+
 /** A record that a service can never process, kept whole. */
 export interface EventDeadLettered {
   /** Who could not process it. */
@@ -372,6 +384,14 @@ export interface InputProvided {
   inputId: string;
   /** JSON-RPC result or error, as JSON: {result} or {error}. */
   payload: Buffer;
+}
+
+/** An MCP server said that a list of what it offers changed. Whether it did the definitions tell. */
+export interface ListChanged {
+  /** Its server's name in mesh.yaml. */
+  server: string;
+  /** Of what: tools, prompts, or resources with their templates. */
+  kind: DefinitionKind;
 }
 
 /** The configuration that is in force from here on. */

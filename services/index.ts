@@ -3,6 +3,7 @@ import { audit } from './audit/index.ts';
 import { edgeA2a } from './edge-a2a/index.ts';
 import { edgeAgents } from './edge-agents/index.ts';
 import { edgeLlm } from './edge-llm/index.ts';
+import { edgeMcp } from './edge-mcp/index.ts';
 import { metering } from './metering/index.ts';
 import { policy } from './policy/index.ts';
 import { routing } from './routing/index.ts';
@@ -10,7 +11,17 @@ import type { Service } from './runtime/service.ts';
 import { taskState } from './task-state/index.ts';
 
 /** In the order of a request's way. */
-export const services: readonly Service[] = [edgeLlm, edgeA2a, edgeAgents, policy, routing, taskState, metering, audit];
+export const services: readonly Service[] = [
+  edgeLlm,
+  edgeMcp,
+  edgeA2a,
+  edgeAgents,
+  policy,
+  routing,
+  taskState,
+  metering,
+  audit,
+];
 
 /** What each service reads and writes: the architecture, told by the running thing. */
 export const describeServices = (running: readonly Service[]): string => {

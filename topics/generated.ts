@@ -2,10 +2,10 @@
 import type * as mesh from '../schemas/generated.ts';
 
 /** The files. One with braces in its name is a template: it stands for a topic of each agent. */
-export type TopicFileName = 'agents.{agent}.inbox' | 'agents.{agent}.outbox' | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.resource-changes' | 'mesh.responses' | 'mesh.reviews' | 'mesh.sessions' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
+export type TopicFileName = 'agents.{agent}.inbox' | 'agents.{agent}.outbox' | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.responses' | 'mesh.reviews' | 'mesh.server-changes' | 'mesh.sessions' | 'mesh.settlements' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
 
 /** A topic in the log. */
-export type TopicName = `agents.${string}.inbox` | `agents.${string}.outbox` | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.resource-changes' | 'mesh.responses' | 'mesh.reviews' | 'mesh.sessions' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
+export type TopicName = `agents.${string}.inbox` | `agents.${string}.outbox` | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.responses' | 'mesh.reviews' | 'mesh.server-changes' | 'mesh.sessions' | 'mesh.settlements' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
 
 /** What each event says, by its type. */
 export interface EventData {
@@ -49,12 +49,14 @@ export interface EventData {
   SleepReported: mesh.SleepReported;
   RequestReceived: mesh.RequestReceived;
   AuthenticationFailed: mesh.AuthenticationFailed;
-  ResourceChanged: mesh.ResourceChanged;
   ResponseChunk: mesh.ResponseChunk;
   ResponseCompleted: mesh.ResponseCompleted;
   ResponseFailed: mesh.ResponseFailed;
   DefinitionReviewed: mesh.DefinitionReviewed;
+  ResourceChanged: mesh.ResourceChanged;
+  ListChanged: mesh.ListChanged;
   SessionChanged: mesh.SessionChanged;
+  EffectSettled: mesh.EffectSettled;
   TaskUpdated: mesh.TaskUpdated;
   ReportRefused: mesh.ReportRefused;
   TaskSnapshot: mesh.TaskSnapshot;
@@ -106,12 +108,14 @@ export const topicOf = {
   SleepReported: 'mesh.reports',
   RequestReceived: 'mesh.requests',
   AuthenticationFailed: 'mesh.requests',
-  ResourceChanged: 'mesh.resource-changes',
   ResponseChunk: 'mesh.responses',
   ResponseCompleted: 'mesh.responses',
   ResponseFailed: 'mesh.responses',
   DefinitionReviewed: 'mesh.reviews',
+  ResourceChanged: 'mesh.server-changes',
+  ListChanged: 'mesh.server-changes',
   SessionChanged: 'mesh.sessions',
+  EffectSettled: 'mesh.settlements',
   TaskUpdated: 'mesh.task-updates',
   ReportRefused: 'mesh.task-updates',
   TaskSnapshot: 'mesh.tasks',
@@ -125,11 +129,11 @@ export const topicOf = {
 export interface Writes {
   'agent': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded';
   'audit': 'AuditEntry' | 'EventDeadLettered';
-  'configuration': 'MeshConfigured' | 'DefinitionReviewed';
+  'configuration': 'MeshConfigured' | 'DefinitionReviewed' | 'EffectSettled';
   'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'PushDelivered' | 'PushFailed' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'edge-agents': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentCardPublished' | 'AgentCardRefused' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
   'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
-  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResourceChanged' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'SessionChanged';
+  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged';
   'metering': 'EventDeadLettered' | 'UsageRecorded';
   'policy': 'EventDeadLettered' | 'RequestPermitted' | 'RequestDenied';
   'routing': 'BreakerOpened' | 'BreakerClosed' | 'EventDeadLettered' | 'RequestDispatched' | 'RequestUnroutable';
@@ -139,12 +143,12 @@ export interface Writes {
 /** Which events a service may read. */
 export interface Reads {
   'agent': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded';
-  'audit': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'AuditEntry' | 'BreakerOpened' | 'BreakerClosed' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'InputProvided' | 'PushDelivered' | 'PushFailed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'TaskUpdated' | 'ReportRefused';
+  'audit': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'AuditEntry' | 'BreakerOpened' | 'BreakerClosed' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'InputProvided' | 'PushDelivered' | 'PushFailed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
   'configuration': 'MeshConfigured';
   'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot';
   'edge-agents': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded' | 'AgentCardPublished' | 'AgentCardRefused' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
   'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
-  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResourceChanged' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'SessionChanged';
+  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged';
   'metering': 'MeshConfigured' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'policy': 'MeshConfigured' | 'ServerObserved' | 'DefinitionObserved' | 'RequestReceived' | 'AuthenticationFailed' | 'DefinitionReviewed';
   'routing': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'BreakerOpened' | 'BreakerClosed' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied';

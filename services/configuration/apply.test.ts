@@ -151,7 +151,7 @@ test('nothing is in force that the log has not confirmed', async () => {
 
 test('the example can be applied', async () => {
   await cp('examples', directory, { recursive: true });
-  const { diff } = await apply({ env: { EXAMPLE_MODEL_URL: 'http://127.0.0.1:9/v1' } });
+  const { diff } = await apply({ env: { EXAMPLE_MODEL_URL: 'http://127.0.0.1:9/v1', EXAMPLE_DIR: '/tmp' } });
   expect(diff).toContain('+ models.example-large');
   expect(diff).toContain('+ policies/large-models.cedar');
 });

@@ -107,6 +107,7 @@ keys:
 test('the example compiles', () => {
   const { resources, limits } = configuration(readFileSync('examples/mesh.yaml', 'utf8'), {
     EXAMPLE_MODEL_URL: 'http://127.0.0.1:1/v1',
+    EXAMPLE_DIR: '/tmp',
   });
   expect(resources.map(({ id }) => id)).toEqual([
     'example-embedding',
@@ -114,6 +115,10 @@ test('the example compiles', () => {
     'example-small',
     'planner',
     'surveyor',
+    'currency',
+    'everything',
+    'files',
+    'memory',
   ]);
   expect(limits.deadlineMs).toBe(120_000);
 });

@@ -1,8 +1,8 @@
+import { publicUrlOf } from '../runtime/edge/public-url.ts';
 import type { RunningService, Service } from '../runtime/service.ts';
 import { startCards } from './cards/cards.ts';
 import { followCards } from './cards/known-cards.ts';
 import { startInbound } from './inbound/inbound.ts';
-import { publicUrlOf } from './inbound/public-url.ts';
 import { startOutbound } from './outbound/outbound.ts';
 import { refusesPush, startPush } from './push/push.ts';
 

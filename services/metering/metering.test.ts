@@ -150,6 +150,14 @@ describe('metering', () => {
       .then(usage({ meters: { input_tokens: 1 }, priced: false, currency: 'XXX', configurationVersion: '' }));
   });
 
+  test('a call of a tool is on the statement of who asked for it, with what it reported', () => {
+    const resource = { type: 'tool', id: 'search/find' };
+    const target = { id: 'mcp/search', connection: 'mcp:search', name: 'search' };
+    const meters = { tool_calls: 1, tool_ms: 40, request_bytes: 9, response_bytes: 99, reported_cost_nanos: 5 };
+    given(meteringProcessor, [configured([{ of: 'tool/search/find', nanosPer: { tool_calls: 1_000 } }])])
+      .when(completed(meters, { action: 'tool.call', resource, target }))
+      .then(usage({ action: 'tool.call', resource, target, meters, costNanos: 1_005 }));
+  });
   test('a cost beyond what the log can hold is none', () => {
     const prices = { of: 'model/small', nanosPer: { input_tokens: 1e12 } };
     given(meteringProcessor, [configured([prices])])

@@ -6,7 +6,16 @@
 import type { Configuration } from '../runtime/configuration.ts';
 
 /** Counted for whoever wants to know, and charged only where they have a price. */
-const FREE: ReadonlySet<string> = new Set(['agent_updates']);
+const FREE: ReadonlySet<string> = new Set([
+  'agent_updates',
+  'tool_calls',
+  'tool_ms',
+  'request_bytes',
+  'response_bytes',
+]);
+
+/** What a tool says that a call cost it is a price already. */
+const REPORTED = { reported_cost_nanos: 1 };
 
 export type Meters = Readonly<Record<string, number>>;
 
@@ -23,8 +32,9 @@ const wholeOf = (meter: string, meters: Meters): string | undefined =>
     .filter((other) => meter.endsWith(`_${other}`))
     .sort((a, b) => b.length - a.length)[0];
 
-/** @param nanosPer price of one unit of each meter, in billionths of the currency. */
-export const costOf = (meters: Meters, nanosPer: Readonly<Record<string, number>>): Cost => {
+/** @param prices of one unit of each meter, in billionths of the currency. */
+export const costOf = (meters: Meters, prices: Readonly<Record<string, number>>): Cost => {
+  const nanosPer: Readonly<Record<string, number>> = { ...prices, ...REPORTED };
   const hasPrice = (meter: string) => Object.hasOwn(nanosPer, meter);
   const rest = new Map(Object.entries(meters));
   for (const [meter, amount] of Object.entries(meters)) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { DenialReason, Request } from '../../schemas/generated.ts';
+import type { DefinitionKind, DenialReason, Request, Verdict } from '../../schemas/generated.ts';
 import { type Configuration, noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
 import { policyProcessor } from './index.ts';
@@ -230,4 +230,137 @@ test('a chain of agents has an end, for calls of models too', () => {
   given(policyProcessor, [withAgents(PERMIT, 2)])
     .when(received(asked))
     .then(denied(asked, 'TOO_DEEP', 'more than 2 agents ask one another: a → b → c → writer'));
+});
+
+const definitionOf = (name: string, definition: object = {}) => Buffer.from(JSON.stringify({ name, ...definition }));
+const observedTool = (name: string, digest: string, definition: object = {}, kind: DefinitionKind = 'TOOL') =>
+  happened('DefinitionObserved', {
+    server: 'files',
+    kind,
+    name,
+    definition: digest === '' ? Buffer.alloc(0) : definitionOf(name, definition),
+    digest,
+    findings: [],
+  });
+const reviewedTool = (name: string, digest: string, verdict: Verdict = 'APPROVED', kind: DefinitionKind = 'TOOL') =>
+  happened('DefinitionReviewed', {
+    server: 'files',
+    kind,
+    name,
+    digest,
+    verdict,
+    by: 'owner@example.com',
+    note: '',
+    definition: definitionOf(name),
+  });
+const withServer = (policy: string, tools: readonly string[] = ['files/*']) =>
+  happened('MeshConfigured', {
+    version: 'v1',
+    previousVersion: null,
+    document: JSON.stringify({
+      ...document([policy]),
+      resources: [
+        {
+          type: 'server',
+          id: 'files',
+          actions: ['tool.call', 'prompt.get', 'resource.read'],
+          targets: [],
+          attributes: { region: 'eu' },
+        },
+      ],
+      agents: [
+        { name: 'helpdesk', tenant: 'example', unit: 'support', owner: 'o', kind: 'caller', partitions: 1, tools },
+      ],
+    }),
+  });
+const asked = (type: string, id: string, changes: Partial<Request> = {}): Partial<Request> => ({
+  action: { tool: 'tool.call', prompt: 'prompt.get', resource: 'resource.read' }[type]!,
+  resource: { type, id },
+  protocol: 'mcp',
+  ...changes,
+});
+const read = asked('tool', 'files/read');
+const PERMIT_TOOLS = '@id("tools") permit(principal, action, resource in Server::"files");';
+const ruled = (events: Parameters<typeof given>[1], changes: Partial<Request> = read) => {
+  const [statement] = given(policyProcessor, events).when(received(changes)).statements;
+  const { type, data } = statement as { type: string; data: { reason?: DenialReason; decision: { reason: string } } };
+  return type === 'RequestPermitted' ? 'permitted' : `${data.reason}: ${data.decision.reason}`;
+};
+const allowing = withServer(PERMIT_TOOLS);
+const inForce = [observedTool('read', 'a'), reviewedTool('read', 'a')];
+
+test('a tool is used as it was approved', () => {
+  expect(ruled([allowing, ...inForce])).toBe('permitted');
+  expect(ruled([...inForce, allowing])).toBe('permitted');
+});
+
+test('a tool that its server does not offer, or no longer, is unknown', () => {
+  const unknown = 'RESOURCE_UNKNOWN: there is no tool files/read';
+  expect(ruled([allowing])).toBe(unknown);
+  expect(ruled([allowing, reviewedTool('read', 'a')])).toBe(unknown);
+  expect(ruled([allowing, ...inForce, observedTool('read', '')])).toBe(unknown);
+  expect(
+    ruled([allowing, observedTool('read', 'a', {}, 'PROMPT'), reviewedTool('read', 'a', 'APPROVED', 'PROMPT')]),
+  ).toBe(unknown);
+  expect(ruled([allowing, ...inForce], asked('tool', 'other/read'))).toBe(
+    'RESOURCE_UNKNOWN: there is no tool other/read',
+  );
+  expect(ruled([allowing, ...inForce], asked('tool', 'read'))).toBe('RESOURCE_UNKNOWN: there is no tool read');
+});
+
+test('a tool that was not approved, or is another one now, is held back', () => {
+  const held = 'NOT_APPROVED: the tool files/read is held back until its definition is approved';
+  expect(ruled([allowing, observedTool('read', 'a')])).toBe(held);
+  expect(ruled([allowing, ...inForce, observedTool('read', 'b')])).toBe(held);
+  expect(ruled([allowing, ...inForce, observedTool('read', 'b'), reviewedTool('read', 'b')])).toBe('permitted');
+});
+
+test('a tool that was rejected is refused', () => {
+  expect(ruled([allowing, ...inForce, reviewedTool('read', 'a', 'REJECTED')])).toBe(
+    'NOT_APPROVED: the definition of the tool files/read was rejected',
+  );
+});
+
+test('prompts are as tools; a resource may be any that a template stands for', () => {
+  const prompt = asked('prompt', 'files/read');
+  expect(ruled([allowing, ...inForce], prompt)).toBe('RESOURCE_UNKNOWN: there is no prompt files/read');
+  expect(
+    ruled([allowing, observedTool('read', 'a', {}, 'PROMPT'), reviewedTool('read', 'a', 'APPROVED', 'PROMPT')], prompt),
+  ).toBe('permitted');
+  expect(ruled([allowing], asked('resource', 'files/file:///any'))).toBe('permitted');
+});
+
+test('what an agent has not declared it does not use, whatever policies say', () => {
+  const undeclared = 'UNDECLARED: agent helpdesk has not declared that it uses files/read: its tools in mesh.yaml';
+  for (const tools of [[], ['files/write'], ['other/*']])
+    expect(ruled([withServer(PERMIT_TOOLS, tools), ...inForce])).toBe(undeclared);
+  expect(ruled([withServer(PERMIT_TOOLS, ['files/read']), ...inForce])).toBe('permitted');
+  expect(ruled([allowing, ...inForce], { ...read, subject: { ...request().subject, tenant: 'other' } })).toBe(
+    undeclared,
+  );
+  expect(ruled([withServer(PERMIT_TOOLS, ['files/read'])], asked('resource', 'files/file:///any'))).toMatch(
+    /^UNDECLARED/,
+  );
+});
+
+test('a policy tests arguments, annotations and the tags of the server', () => {
+  const when = (condition: string) => withServer(`permit(principal, action, resource) when { ${condition} };`);
+  const hint = 'resource.hasTag("readOnlyHint") && resource.getTag("readOnlyHint") == "true"';
+  const readOnly = [observedTool('read', 'a', { annotations: { readOnlyHint: true } }), reviewedTool('read', 'a')];
+  expect(ruled([when(hint), ...readOnly])).toBe('permitted');
+  expect(ruled([when(hint), ...inForce])).toMatch(/^POLICY: no policy permits tool\.call on tool files\/read/);
+
+  const path = 'context.arguments.hasTag("path") && context.arguments.getTag("path") like "/srv/*"';
+  const at = (argument: string): Partial<Request> => ({ ...read, arguments: { path: argument } });
+  expect(ruled([when(path), ...inForce], at('/srv/a'))).toBe('permitted');
+  expect(ruled([when(path), ...inForce], at('/etc/passwd'))).toMatch(/^POLICY/);
+  expect(ruled([when(path), ...inForce])).toMatch(/^POLICY/);
+
+  const region = 'resource.hasTag("region") && resource.getTag("region") == "eu"';
+  expect(ruled([when(region), ...inForce])).toBe('permitted');
+});
+
+test('a forbid of one tool wins over the permit of its server', () => {
+  const forbid = `${PERMIT_TOOLS} @id("not-read") forbid(principal, action, resource == Tool::"files/read");`;
+  expect(ruled([withServer(forbid), ...inForce])).toBe('POLICY: forbidden by not-read');
 });

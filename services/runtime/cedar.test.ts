@@ -87,6 +87,50 @@ test('a forbid wins, and what determined is named: by @id, or by file and place'
   expect(authorize(request({ resource: m11 }))).toEqual({ allowed: false, policies: ['2.cedar#1'], errors: [] });
 });
 
+const call = (id: string, changes: Partial<AccessRequest> = {}) =>
+  request({ action: 'tool.call', resource: { type: 'tool', id, attributes: {} }, ...changes });
+const asking = (given: Readonly<Record<string, string>>) => ({
+  context: { protocol: 'mcp', streaming: true, through: [], arguments: given },
+});
+
+test('what a server offers is in it, and in no other', () => {
+  const { authorize } = authorizer('permit(principal, action == Action::"tool.call", resource in Server::"files");');
+  expect(authorize(call('files/read')).allowed).toBe(true);
+  expect(authorize(call('files/a/b')).allowed).toBe(true);
+  for (const id of ['files2/read', 'other/files/read', '/files/read', 'files', ''])
+    expect(authorize(call(id)).allowed).toBe(false);
+  const kinds = authorizer('permit(principal, action, resource in Server::"docs");').authorize;
+  for (const [type, action] of [
+    ['prompt', 'prompt.get'],
+    ['resource', 'resource.read'],
+    ['resource', 'resource.subscribe'],
+    ['prompt', 'completion.complete'],
+    ['resource', 'completion.complete'],
+  ] as const)
+    expect(kinds(request({ action, resource: { type, id: 'docs/a', attributes: {} } })).allowed).toBe(true);
+});
+
+test('an action is on its own kind only', () => {
+  const { authorize } = authorizer(permitAll);
+  expect(
+    authorize(request({ action: 'tool.call', resource: { type: 'prompt', id: 'a/b', attributes: {} } })),
+  ).toMatchObject({ allowed: false, policies: [] });
+});
+
+test('arguments are tested by dotted path; where nothing is called there are none', () => {
+  const { authorize } = authorizer(
+    'permit(principal, action, resource) when { context.arguments.hasTag("options.force") && context.arguments.getTag("options.force") == "false" };',
+  );
+  expect(authorize(call('files/read', asking({ 'options.force': 'false' }))).allowed).toBe(true);
+  expect(authorize(call('files/read', asking({ 'options.force': 'true' }))).allowed).toBe(false);
+  expect(authorize(call('files/read'))).toEqual({ allowed: false, policies: [], errors: [] });
+  const hostile = { __proto__: 'x', 'a"b': '\ud800', '': '\u0000' };
+  expect(authorize(call('files/read', asking(hostile))).allowed).toBe(false);
+  expect(problems('permit(principal, action, resource) when { context.arguments.getTag("a") == "b" };')).not.toEqual(
+    [],
+  );
+});
+
 test('names that look like Cedar are only names', () => {
   const { authorize } = authorizer('permit(principal == Agent::"acme/helpdesk", action, resource);');
   for (const agent of ['helpdesk"', 'x" || true || "', '', 'help\ndesk', '\ud800'])
@@ -177,6 +221,8 @@ test('the same request is answered from memory, and any other is not', () => {
     request({ resource: { type: 'model', id: 'small', attributes: { a: 'b' } } }),
     request({ context: { protocol: 'x', streaming: false, through: [] } }),
     request({ context: { protocol: 'openai.chat', streaming: true, through: [] } }),
+    request({ context: { protocol: 'openai.chat', streaming: false, through: [], arguments: { a: 'b' } } }),
+    request({ context: { protocol: 'openai.chat', streaming: false, through: [], arguments: { a: 'c' } } }),
     request({ subject: { ...subject, tenant: 'acme","unit":"', unit: 'support' } }),
   ];
   for (const one of requests) memory.authorize(one);

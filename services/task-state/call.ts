@@ -5,14 +5,12 @@ import { MalformedError, readSendMessage } from '../runtime/a2a/json.ts';
 import type { AgentConfiguration, Configuration } from '../runtime/configuration.ts';
 import { derivedId } from '../runtime/event.ts';
 import type { Recorded } from '../runtime/log.ts';
-import { argumentsOf } from '../runtime/mcp/arguments.ts';
-import { META, MODERN, readRequest, writeRequest } from '../runtime/mcp/message.ts';
+import { type Refusal, toolCall, wrongKind } from './called.ts';
 import { ENDED, standing } from './report.ts';
 import { DEADLINE_PREFIX, reportRefused, type Said, timerSet } from './statements.ts';
 import type { Snapshot, Tasks } from './tasks.ts';
 
 type Call = Recorded<'CallReported'>;
-type Refusal = [mesh.RefusalReason, string];
 
 const MAX_CALLS = 10_000;
 /** Ids of calls and timers: they become part of the keys and ids of events. */
@@ -50,25 +48,6 @@ const taskOf = (event: Call, requestId: string, caller: string, tasks: Tasks): s
   return ['UNKNOWN_TASK', `The agent has begun no task ${taskId} at ${resource.id}, or it has ended.`];
 };
 
-/** What is said to a server for a call of a tool: which tool it is the resource says, and nothing else. */
-const toolCall = ({ agent, message, resource: { id } }: Call['data']): Buffer | Refusal => {
-  let given: unknown;
-  try {
-    given = (JSON.parse(message.toString()) as { arguments?: unknown } | null)?.arguments ?? {};
-  } catch {
-    given = undefined;
-  }
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    return ['MALFORMED', 'The message of a call of a tool is JSON, and its arguments are an object.'];
-  const _meta = {
-    [META.protocolVersion]: MODERN,
-    [META.clientInfo]: { name: agent, version: '1' },
-    [META.clientCapabilities]: {},
-  };
-  const params = { name: id.slice(id.indexOf('/') + 1), arguments: given, _meta };
-  return writeRequest({ method: 'tools/call', params });
-};
-
 /** The agent asks by itself, for the person who is accountable for the task. */
 const subjectOf = (caller: AgentConfiguration, { subject }: Snapshot): mesh.Subject => ({
   tenant: caller.tenant,
@@ -104,10 +83,12 @@ const requestOf = (
   const calls = tasks.calls.get(parentTaskId);
   if (calls?.has(id)) return undefined;
   if ((calls?.size ?? 0) >= MAX_CALLS) return ['TOO_MANY', `A task can make no more than ${MAX_CALLS} calls.`];
+  const wrong = wrongKind(event.data);
+  if (wrong) return wrong;
   const taskId = taskOf(event, id, caller.name, tasks);
   if (Array.isArray(taskId)) return taskId;
-  const body = action === 'tool.call' ? toolCall(event.data) : message;
-  if (Array.isArray(body)) return body;
+  const said = action === 'tool.call' ? toolCall(event.data) : { body: message, arguments: {} };
+  if (Array.isArray(said)) return said;
   const longest = action === 'agent.send' ? configuration.a2a.turnDeadlineMs : configuration.limits.maxDeadlineMs;
   return {
     id,
@@ -119,13 +100,13 @@ const requestOf = (
     deadline: Math.min(event.data.deadline, event.time + longest),
     repeatable,
     streaming,
-    fingerprint: hash('sha256', body, 'hex'),
+    fingerprint: hash('sha256', said.body, 'hex'),
     headers: {},
-    message: body,
+    message: said.body,
     spans: [],
     taskId,
     parentTaskId,
-    arguments: action === 'tool.call' ? argumentsOf(readRequest(body).params.arguments) : {},
+    arguments: said.arguments,
   };
 };
 

@@ -534,6 +534,77 @@ describe('a call of an agent', () => {
     expect(refusals(foreign.take(send({ taskId: 'none' })))).toEqual(['UNKNOWN_TASK']);
   });
 
+  const tool = (message: string, changes: object = {}) =>
+    called({
+      action: 'tool.call',
+      resource: { type: 'tool', id: 'files/a/b' },
+      protocol: 'mcp',
+      repeatable: true,
+      message: Buffer.from(message),
+      ...changes,
+    });
+
+  test("of a tool is a request in MCP's own form: the tool is its resource, and what it is to do with policies can test", () => {
+    const given = {
+      arguments: { path: '/x', depth: 2 },
+      method: 'tools/list',
+      params: { name: 'other' },
+      _meta: { a: 1 },
+    };
+    const request = requestOf(new Run(began(), tool(JSON.stringify(given))));
+    expect(request).toMatchObject({
+      action: 'tool.call',
+      resource: { type: 'tool', id: 'files/a/b' },
+      protocol: 'mcp',
+      arguments: { path: '/x', depth: '2' },
+      taskId: '',
+      parentTaskId: 'task',
+      fingerprint: createHash('sha256').update(request.message).digest('hex'),
+    });
+    expect(JSON.parse(request.message.toString())).toEqual({
+      method: 'tools/call',
+      params: {
+        name: 'a/b',
+        arguments: { path: '/x', depth: 2 },
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'writer', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    });
+    expect(JSON.parse(requestOf(new Run(began(), tool('{}'))).message.toString()).params.arguments).toEqual({});
+  });
+
+  // What an agent says reaches an MCP server as it is, so nothing may come there under a name that is not its own.
+  test.each([
+    ['names no server', tool('{}', { resource: { type: 'tool', id: 'read' } })],
+    ['names no tool', tool('{}', { resource: { type: 'tool', id: 'files/' } })],
+    ['is of something else by its resource', tool('{}', { resource: { type: 'resource', id: 'files/read' } })],
+    ['is of a whole server', tool('{}', { resource: { type: 'server', id: 'files' } })],
+    ['is in another protocol', tool('{}', { protocol: 'openai.chat' })],
+    [
+      'is no call of a tool',
+      tool('{"method":"tools/call"}', { action: 'prompt.get', resource: { type: 'prompt', id: 'files/p' } }),
+    ],
+    ['is of a model, and in the protocol of tools', called({ protocol: 'mcp' })],
+    ['is of an agent, and in the protocol of tools', { ...send(), data: { ...send().data, protocol: 'mcp' } }],
+    ['is of no action at all', called({ action: '__proto__' })],
+    ['is not JSON', tool('{')],
+    ['is null', tool('null')],
+    ['has a list of arguments', tool('{"arguments":[1]}')],
+    ['has a text for its arguments', tool('{"arguments":"all"}')],
+    ['is nested without end', tool(`{"arguments":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`)],
+  ])('that %s is refused', (_, call) => {
+    expect(refusals(new Run(began()).take(call))).toEqual(['MALFORMED']);
+  });
+
+  test('that would be too large a request is refused, not lost: its agent waits for an answer', () => {
+    const long = JSON.stringify({ arguments: { text: 'x'.repeat(9 << 20) } });
+    const many = JSON.stringify({ arguments: { list: Array.from({ length: 700_000 }, () => 0) } });
+    for (const message of [long, many]) expect(refusals(new Run(began()).take(tool(message)))).toEqual(['TOO_MANY']);
+  });
+
   test('made again with the same id is the same call, also after another instance took over', () => {
     const run = new Run(began(), called());
     expect(run.take(called())).toEqual([]);

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Configuration, Credential } from '../../runtime/configuration.ts';
+import { conversationOf } from '../../runtime/edge/conversation.ts';
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { Problem } from '../openai/errors.ts';
-import { conversationOf } from './conversation.ts';
 import { isIdempotencyKey, scopeOf } from './idempotency.ts';
 import { inboundProblems } from './problems.ts';
 

@@ -1,0 +1,9 @@
+import { Command } from 'commander';
+import { listCommand } from './mcp/list.ts';
+import { registerCommand } from './mcp/register.ts';
+
+export const mcpCommand = new Command('mcp')
+  .description('the MCP servers behind the mesh: list, register')
+  .addHelpText('after', '\nExample:\n  parley mcp list')
+  .addCommand(listCommand)
+  .addCommand(registerCommand);

@@ -1,0 +1,43 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Command } from 'commander';
+import { withEntry } from './with-entry.ts';
+
+interface Options {
+  url?: string;
+  mesh: string;
+}
+
+/** @throws Error where it is neither a URL nor a command, or both. */
+export const serverOf = (
+  url: string | undefined,
+  command: readonly string[],
+): { url: string } | { command: string[] } => {
+  if (url !== undefined && command.length === 0) return { url };
+  if (url === undefined && command.length > 0) return { command: [...command] };
+  throw new Error('give --url, or the command that starts it after --: one of them');
+};
+
+export const registerCommand = new Command('register')
+  .description('put an MCP server into mesh.yaml')
+  .argument('<name>', 'what the mesh calls it')
+  .argument('[command...]', 'after --: what starts it, where it speaks over stdio')
+  .option('--url <url>', 'its endpoint, where it speaks over HTTP')
+  .option('--mesh <file>', 'the file', 'mesh.yaml')
+  .addHelpText(
+    'after',
+    `
+Keys, headers and the environment of a command are added to the file by hand, as \${ENV} references.
+
+Examples:
+  parley mcp register search --url https://search.example.com/mcp
+  parley mcp register files -- npx -y @modelcontextprotocol/server-filesystem /srv/shared`,
+  )
+  .action(async (name: string, command: string[], { url, mesh }: Options) => {
+    const server = serverOf(url, command);
+    await writeFile(mesh, withEntry(await readFile(mesh, 'utf8'), basename(mesh), ['mcp', 'servers', name], server));
+    console.log(`mcp.servers.${name} is in ${mesh} now.`);
+    console.log(
+      `Run \`parley apply ${mesh}\` (\`parley up\` does so by itself), look at what it offers with \`parley tools list --server ${name}\`, declare in \`tools\` of an agent what that one uses, and let a policy permit it.`,
+    );
+  });

@@ -1,0 +1,209 @@
+/** `mcp` of mesh.yaml: what is refused, where, and what becomes of the rest. */
+import { expect, test } from 'vitest';
+import { parseConfiguration } from '../runtime/configuration.ts';
+import { compile } from './compile.ts';
+import { missingVariables, urlFindings } from './environment.ts';
+import { printProblem } from './problem.ts';
+import { readMeshFile } from './read-mesh-file.ts';
+
+const problems = (text: string): string[] => {
+  const read = readMeshFile(Buffer.from(text), 'mesh.yaml');
+  return Array.isArray(read) ? read.map(printProblem) : [];
+};
+const readOf = (text: string) => {
+  const read = readMeshFile(Buffer.from(text), 'mesh.yaml');
+  if (Array.isArray(read)) throw new Error(read.map(printProblem).join('\n'));
+  return read;
+};
+/** A file whose third line is the server. */
+const server = (fields: string) => `mcp:\n  servers:\n    files: { ${fields} }\n`;
+const at = 'https://tools.example.com/mcp';
+const secret = 'sk-abcdefghijklmnopqrstuvwxyz';
+
+test('a server by URL and one by command are right', () => {
+  expect(
+    problems(server(`url: ${at}, apiKey: "\${KEY}", headers: { x-a: "\${A}" }, review: all, version: "2"`)),
+  ).toEqual([]);
+  expect(problems(server(`command: [npx, -y, files], env: { TOKEN: "\${T}", MODE: fast }, cwd: /srv`))).toEqual([]);
+});
+
+test.each([
+  [server('version: "1"'), '3:5 mcp.servers.files.url: give a url or a command, one of them'],
+  [server(`url: ${at}, command: [x]`), '3:14 mcp.servers.files.url: give a url or a command, one of them'],
+  [
+    server(`command: [x], apiKey: "\${KEY}"`),
+    '3:5 mcp.servers.files.url: apiKey and headers are for a server with a url; give env to a command',
+  ],
+  [
+    server('command: [x], headers: { x-a: b }'),
+    '3:5 mcp.servers.files.url: apiKey and headers are for a server with a url; give env to a command',
+  ],
+  [
+    server(`url: ${at}, env: { A: b }`),
+    '3:5 mcp.servers.files.command: env and cwd are for a server that is started by a command',
+  ],
+  [
+    server(`url: ${at}, cwd: /srv`),
+    '3:5 mcp.servers.files.command: env and cwd are for a server that is started by a command',
+  ],
+  [server('command: []'), '3:14 mcp.servers.files.command: must have at least 1 entry'],
+  [server('command: npx files'), '3:14 mcp.servers.files.command: must be a list, not a string'],
+  [server(`url: ${at}, review: none`), '3:50 mcp.servers.files.review: must be changes or all'],
+  [server(`url: ${at}, callsInFlight: 0`), '3:50 mcp.servers.files.callsInFlight: must be at least 1'],
+  [
+    server(`url: ${at}, deprecatd: x`),
+    '3:50 mcp.servers.files.deprecatd: is not a known field; did you mean deprecated?',
+  ],
+  [
+    server('command: [x], env: { A-B: c }'),
+    '3:35 mcp.servers.files.env.A-B: must be the name of an environment variable',
+  ],
+])('%j', (text, problem) => {
+  expect(problems(text)[0]).toBe(`mesh.yaml:${problem}`);
+});
+
+test.each([
+  [
+    server(`url: ${at}, twins: [file]`),
+    '3:58 mcp.servers.files.twins[0]: no MCP server is called file; did you mean files?',
+  ],
+  [
+    `${server(`url: ${at}`)}  endpoints:\n    all: { servers: [other] }\n`,
+    '5:22 mcp.endpoints.all.servers[0]: no MCP server is called other; known: files',
+  ],
+  [
+    `${server(`url: ${at}`)}  endpoints:\n    all: { tools: { read: { server: fils } } }\n`,
+    '5:29 mcp.endpoints.all.tools.read.server: no MCP server is called fils; did you mean files?',
+  ],
+  [
+    server(`url: ${at}, headers: { x-a: b, X-A: c }`),
+    '3:69 mcp.servers.files.headers.X-A: is the same header, in other letters',
+  ],
+])('a reference that leads nowhere: %j', (text, problem) => {
+  expect(problems(text)).toEqual([`mesh.yaml:${problem}`]);
+});
+
+test('what an agent declares is server/tool, server/* or *', () => {
+  const agent = (tools: string) =>
+    `tenants: [t]\nunits: { u: { tenant: t } }\npeople: [p]\nagents:\n  a: { unit: u, owner: p, tools: [${tools}] }\n`;
+  expect(problems(agent('files/read, "files/*", "*", "docs/file:///a"'))).toEqual([]);
+  for (const tool of ['files', '/read', 'files/', '"*/read"', '"files/re ad"'])
+    expect(problems(agent(tool))).toEqual([
+      'mesh.yaml:5:35 agents.a.tools[0]: must be server/tool, server/* for all of a server, or * for all of all',
+    ]);
+});
+
+test.each([
+  [
+    server(`command: [x], env: { LOG: ${secret} }`),
+    `3:35 mcp.servers.files.env.LOG: looks like a secret: put it into an environment variable and write \${ITS_NAME}`,
+  ],
+  [
+    server('command: [x], env: { GITHUB_TOKEN: plain }'),
+    `3:35 mcp.servers.files.env.GITHUB_TOKEN: is a secret by its name: put it into an environment variable and write \${ITS_NAME}`,
+  ],
+  [
+    server(`command: [x], env: { A: "\${not closed" }`),
+    `3:35 mcp.servers.files.env.A: holds a reference that cannot be read; write \${NAME}`,
+  ],
+  [
+    server(`command: [x, "--token=${secret}"]`),
+    `3:27 mcp.servers.files.command[1]: looks like a secret: put it into an environment variable and write \${ITS_NAME}`,
+  ],
+  [
+    server(`command: [x, "\${TOKEN}"]`),
+    `3:27 mcp.servers.files.command[1]: cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env of the latter`,
+  ],
+  [
+    server(`url: ${at}, apiKey: ${secret}`),
+    `3:50 mcp.servers.files.apiKey: must be a reference to an environment variable, e.g. \${OPENAI_API_KEY}, never the key itself`,
+  ],
+  [
+    server(`url: ${at}, headers: { authorization: Bearer x }`),
+    `3:61 mcp.servers.files.headers.authorization: is a secret by its name: put it into an environment variable and write \${ITS_NAME}`,
+  ],
+  [
+    `${server(`url: ${at}`)}  endpoints:\n    all: { tools: { read: { server: files, defaults: { key: ${secret} } } } }\n`,
+    `5:56 mcp.endpoints.all.tools.read.defaults.key: looks like a secret: put it into an environment variable and write \${ITS_NAME}`,
+  ],
+])('a secret written out, or a reference where none is resolved', (text, problem) => {
+  const told = problems(text);
+  expect(told).toContain(`mesh.yaml:${problem}`);
+  expect(told.join()).not.toContain(secret);
+});
+
+const whole = `mcp:
+  servers:
+    files: { command: [npx, -y, files], env: { TOKEN: "\${T}", MODE: fast }, cwd: /srv, tags: { region: eu }, twins: [web] }
+    web: { url: "\${BASE}/mcp/", apiKey: "\${KEY}", headers: { X-A: "\${A}" }, version: "2", deprecated: use files, review: all, callsInFlight: 7 }
+  endpoints:
+    desk: { title: Desk, servers: [web], tools: { look: { server: files, tool: read, defaults: { depth: 2 } }, list: { server: files } } }
+`;
+
+test('variables that are missing are told with their lines; those of env and keys are secrets', () => {
+  const { file, locate } = readOf(whole);
+  expect(missingVariables(file, {}).map((one) => [printProblem(locate(one)), one.secret])).toEqual([
+    ['mesh.yaml:4:12 mcp.servers.web.url: the environment variable BASE is not set', false],
+    ['mesh.yaml:4:33 mcp.servers.web.apiKey: the environment variable KEY is not set', true],
+    ['mesh.yaml:4:62 mcp.servers.web.headers.X-A: the environment variable A is not set', true],
+    ['mesh.yaml:3:48 mcp.servers.files.env.TOKEN: the environment variable T is not set', true],
+  ]);
+  expect(urlFindings(file, { BASE: 'ftp://x' }).map((one) => printProblem(locate(one)))).toEqual([
+    'mesh.yaml:4:12 mcp.servers.web.url: must be an http or https URL',
+  ]);
+});
+
+test('what it compiles to', () => {
+  const compiled = compile(readOf(whole).file, [], {
+    BASE: 'https://web.example.com',
+    KEY: 'k3y-of-web',
+    T: 't0ken',
+    A: 'x',
+  });
+  const { servers, endpoints, connections, resources } = parseConfiguration(compiled);
+  expect(servers).toEqual([
+    { name: 'files', connection: 'mcp:files', version: '1', deprecated: null, review: 'changes', callsInFlight: 100 },
+    { name: 'web', connection: 'mcp:web', version: '2', deprecated: 'use files', review: 'all', callsInFlight: 7 },
+  ]);
+  expect(connections).toMatchObject([
+    {
+      id: 'mcp:files',
+      protocol: 'mcp',
+      url: '',
+      process: { command: 'npx', args: ['-y', 'files'], env: { TOKEN: `\${T}`, MODE: 'fast' }, cwd: '/srv' },
+    },
+    {
+      id: 'mcp:web',
+      url: 'https://web.example.com/mcp',
+      credential: `\${KEY}`,
+      headers: { 'x-a': `\${A}` },
+      process: null,
+    },
+  ]);
+  expect(compiled.document).not.toMatch(/k3y-of-web|t0ken/);
+  expect(resources).toMatchObject([
+    {
+      type: 'server',
+      id: 'files',
+      attributes: { region: 'eu' },
+      targets: [
+        { id: 'mcp/files', connection: 'mcp:files', tier: 0 },
+        { id: 'mcp/web', connection: 'mcp:web', tier: 1 },
+      ],
+    },
+    { type: 'server', id: 'web', targets: [{ id: 'mcp/web' }] },
+  ]);
+  expect(resources[0]?.actions).toContain('tool.call');
+  expect(endpoints).toEqual([
+    {
+      name: 'desk',
+      title: 'Desk',
+      instructions: null,
+      servers: ['web'],
+      tools: [
+        { server: 'files', tool: 'list', name: 'list', description: null, defaults: {} },
+        { server: 'files', tool: 'read', name: 'look', description: null, defaults: { depth: 2 } },
+      ],
+    },
+  ]);
+});

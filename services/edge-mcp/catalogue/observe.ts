@@ -1,0 +1,101 @@
+/** What is to be stated of what a server was seen to offer: only what differs from what the log has. */
+import { setImmediate } from 'node:timers/promises';
+import type * as mesh from '../../../schemas/generated.ts';
+import { type Definition, type Definitions, keyOf } from '../../runtime/mcp/definitions.ts';
+import type { Listing } from './ask-server.ts';
+import { assess, assessText, type Surroundings } from './assess.ts';
+import { canonicalJson } from './canonical.ts';
+
+export interface Seen {
+  server: mesh.ServerObserved | undefined;
+  definitions: mesh.DefinitionObserved[];
+  /** What is not stated, and why. */
+  leftOut: string[];
+}
+
+/** Names of one server, of what is gone too: a server that invents names at every call must come to an end. */
+export const MOST_NAMES = 20_000;
+
+/** Definitions that are read through before others of the process have their turn. */
+const AT_ONCE = 50;
+
+const isSame = (a: mesh.ServerObserved, b: mesh.ServerObserved | undefined): boolean =>
+  b !== undefined && canonicalJson(textual(a)) === canonicalJson(textual(b));
+
+const textual = ({ capabilities, info, ...rest }: mesh.ServerObserved) => ({
+  ...rest,
+  capabilities: capabilities.toString(),
+  info: info.toString(),
+});
+
+/** @param problem why it could not be reached. What is known of it stays. */
+export const observeUnreachable = (
+  server: string,
+  problem: string,
+  { servers }: Definitions,
+): mesh.ServerObserved | undefined => {
+  const before = servers.get(server);
+  const now: mesh.ServerObserved = {
+    server,
+    capabilities: before?.capabilities ?? Buffer.from('{}'),
+    info: before?.info ?? Buffer.from('{}'),
+    instructions: before?.instructions ?? '',
+    protocolVersions: [],
+    problem,
+  };
+  return isSame(now, before) ? undefined : now;
+};
+
+/**
+ * A server's instructions are reviewed by nobody: suspicious ones are left out.
+ * @param clean takes out what must not be recorded.
+ */
+export const observe = async (
+  server: string,
+  { peer, offered, cutShort }: Listing,
+  { all, servers }: Definitions,
+  surroundings: Surroundings,
+  clean: (bytes: Buffer) => Buffer,
+): Promise<Seen> => {
+  const suspicious = assessText('instructions', peer.instructions);
+  const now: mesh.ServerObserved = {
+    server,
+    protocolVersions: [...peer.protocolVersions],
+    capabilities: clean(Buffer.from(canonicalJson(peer.capabilities))),
+    info: clean(Buffer.from(canonicalJson(peer.info))),
+    instructions: suspicious.length > 0 ? '' : clean(Buffer.from(peer.instructions)).toString(),
+    problem: '',
+  };
+  const known = new Map<string, Definition>();
+  for (const [key, definition] of all) if (definition.server === server) known.set(key, definition);
+  const own = new Set([...surroundings.own, ...offered.map(({ name }) => name.toLowerCase())]);
+  const definitions: mesh.DefinitionObserved[] = [];
+  let room = Math.max(0, MOST_NAMES - known.size);
+  let tooMany = 0;
+  for (const one of offered) {
+    const { kind, name, definition, digest } = one;
+    const before = known.get(keyOf({ server, kind, name }));
+    known.delete(keyOf({ server, kind, name }));
+    if (before?.observed?.digest === digest) continue;
+    if (!before && room === 0) {
+      tooMany += 1;
+      continue;
+    }
+    if (!before) room -= 1;
+    if (definitions.length % AT_ONCE === AT_ONCE - 1) await setImmediate();
+    const findings = assess(one, { ...surroundings, own });
+    definitions.push({ server, kind, name, definition, digest, findings });
+  }
+  if (cutShort === undefined)
+    for (const { kind, name, observed } of known.values())
+      if (observed && observed.digest !== '')
+        definitions.push({ server, kind, name, definition: Buffer.alloc(0), digest: '', findings: [] });
+  return {
+    server: isSame(now, servers.get(server)) ? undefined : now,
+    definitions,
+    leftOut: [
+      ...suspicious.map((finding) => `its instructions: ${finding}`),
+      ...(tooMany > 0 ? [`${tooMany} definitions: it has had more than ${MOST_NAMES} names`] : []),
+    ],
+  };
+};

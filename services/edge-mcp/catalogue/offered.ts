@@ -1,0 +1,96 @@
+/** What a server offers, as it is recorded: one object of a list, pinned by its digest. */
+
+import { setImmediate } from 'node:timers/promises';
+import type { DefinitionKind } from '../../runtime/mcp/definitions.ts';
+import { InvalidHeader, mirroredBy } from '../outbound/param-headers.ts';
+import { canonicalJson, digestOf, isDeeperThan, isObject } from './canonical.ts';
+
+export interface Offered {
+  kind: DefinitionKind;
+  /** The server's own name for it. */
+  name: string;
+  /** Canonical JSON. */
+  definition: Buffer;
+  /** sha256 of the definition, hexadecimal. */
+  digest: string;
+  /** How often its server lists it: the first counts. */
+  times: number;
+}
+
+/** One object of a list that is not recorded, and why. */
+export interface LeftOut {
+  kind: DefinitionKind;
+  /** Empty: it has none. */
+  name: string;
+  reason: string;
+}
+
+export const MAX_BYTES = 1024 * 1024;
+const MAX_LEVELS = 64;
+const MAX_NAME = 2048;
+/** Definitions that are read before others of the process have their turn. */
+const AT_ONCE = 200;
+
+const nameField = { TOOL: 'name', PROMPT: 'name', RESOURCE: 'uri', RESOURCE_TEMPLATE: 'uriTemplate' } as const;
+
+/** Without what says how a resource is just now: its size and the time of its last change would make it another one each time. */
+const lasting = (kind: DefinitionKind, { size, annotations, ...rest }: Readonly<Record<string, unknown>>) => {
+  const hints = isObject(annotations)
+    ? Object.fromEntries(Object.entries(annotations).filter(([hint]) => hint !== 'lastModified'))
+    : annotations;
+  const all = { ...rest, ...(annotations === undefined ? {} : { annotations: hints }) };
+  return kind === 'RESOURCE' || size === undefined ? all : { ...all, size };
+};
+
+/** Why a tool's arguments can't be repeated in headers as it wants: clients must not call such a tool (MCP 2026-07-28, x-mcp-header). */
+const illMirrored = (inputSchema: unknown): string | undefined => {
+  try {
+    mirroredBy(inputSchema);
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidHeader) return error.message;
+    throw error;
+  }
+};
+
+/**
+ * An object of a list as it is recorded.
+ * @param clean takes out what must not be recorded: the mesh's secrets, where the server echoes them.
+ */
+export const readOffered = (
+  kind: DefinitionKind,
+  listed: unknown,
+  clean: (bytes: Buffer) => Buffer = (bytes) => bytes,
+): Offered | LeftOut => {
+  const name = isObject(listed) ? listed[nameField[kind]] : undefined;
+  if (!isObject(listed) || typeof name !== 'string' || name === '')
+    return { kind, name: '', reason: `it has no ${nameField[kind]}` };
+  const without = (reason: string): LeftOut => ({ kind, name: name.slice(0, 200), reason });
+  if (name.length > MAX_NAME) return without(`its ${nameField[kind]} is longer than ${MAX_NAME} characters`);
+  if (!name.isWellFormed()) return without(`its ${nameField[kind]} is not well-formed Unicode`);
+  if (isDeeperThan(listed, MAX_LEVELS)) return without(`it is nested deeper than ${MAX_LEVELS} levels`);
+  const ill = kind === 'TOOL' && illMirrored(listed.inputSchema);
+  if (ill) return without(ill);
+  const definition = clean(Buffer.from(canonicalJson(lasting(kind, listed))));
+  if (definition.length > MAX_BYTES) return without(`it is larger than ${MAX_BYTES} bytes`);
+  return { kind, name, definition, digest: digestOf(definition), times: 1 };
+};
+
+/** All that is listed of one kind: each name once. */
+export const readAll = async (
+  kind: DefinitionKind,
+  listed: readonly unknown[],
+  clean?: (bytes: Buffer) => Buffer,
+): Promise<{ offered: Offered[]; leftOut: LeftOut[] }> => {
+  const offered = new Map<string, Offered>();
+  const leftOut: LeftOut[] = [];
+  for (const [i, one] of listed.entries()) {
+    if (i % AT_ONCE === AT_ONCE - 1) await setImmediate();
+    const read = readOffered(kind, one, clean);
+    const first = offered.get(read.name);
+    if ('reason' in read) leftOut.push(read);
+    else if (first) first.times += 1;
+    else offered.set(read.name, read);
+  }
+  return { offered: [...offered.values()], leftOut };
+};

@@ -1,0 +1,51 @@
+/** What the mesh answers to a request of either era, but for what belongs to the era. */
+
+import type { Definitions } from '../../runtime/mcp/definitions.ts';
+import { type AskedMethod, asked } from './asked.ts';
+import { capabilitiesOf, infoOf, instructionsOf } from './lists.ts';
+import type { Names } from './names.ts';
+import { McpProblem } from './problems.ts';
+import { type Exchange, type Mesh, relay } from './relay.ts';
+import type { Round } from './rounds.ts';
+import type { Seen } from './visible.ts';
+import type { Visit } from './visit.ts';
+
+export interface Edge extends Mesh {
+  definitions: Definitions;
+}
+
+/** @throws McpProblem where the endpoint is gone */
+export const namesOf = ({ visibility }: Edge, { inForce, endpoint }: Visit): Names => {
+  const names = visibility.names(inForce, endpoint);
+  if (!names) throw new McpProblem(404, 'The endpoint is gone.');
+  return names;
+};
+
+export const seenBy = ({ visibility }: Edge, { inForce, caller, endpoint }: Visit): Promise<Seen> =>
+  visibility.of(inForce, { caller, endpoint });
+
+/** What the endpoint says of itself to this caller. */
+export const presentation = async (edge: Edge, visit: Visit) => {
+  const names = namesOf(edge, visit);
+  const { definitions } = edge;
+  const instructions = instructionsOf(names, await seenBy(edge, visit), definitions);
+  return {
+    info: infoOf(names, visit.endpoint, visit.inForce.version),
+    capabilities: capabilitiesOf(names, definitions),
+    ...(instructions === undefined ? {} : { instructions }),
+  };
+};
+
+/** @throws McpProblem */
+export const ask = (
+  edge: Edge,
+  visit: Visit,
+  method: AskedMethod,
+  params: unknown,
+  exchange: Exchange,
+  round?: Round,
+): Promise<Record<string, unknown>> => {
+  const wanted = asked(namesOf(edge, visit), visit.endpoint, method, params);
+  Object.assign(visit.said, { name: wanted.name });
+  return relay(edge, visit, wanted, exchange, round);
+};

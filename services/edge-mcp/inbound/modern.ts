@@ -1,0 +1,240 @@
+/** Clients of 2026-07-28: each request says all that there is to know of its client, so there is no session. */
+import {
+  createMcpHandler,
+  type InputRequests,
+  type McpHttpHandler,
+  McpServer,
+  type Result,
+  type ServerEvent,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { META } from '../../runtime/mcp/message.ts';
+import { ask, type Edge, namesOf, presentation, seenBy } from './answers.ts';
+import { type AskedMethod, isAsked } from './asked.ts';
+import type { Changes } from './changes.ts';
+import { caching, isList, listOf } from './lists.ts';
+import { errorOf, McpProblem, noSuchMethod, staleState } from './problems.ts';
+import type { Exchange } from './relay.ts';
+import { inputProvided, type Speaker } from './request.ts';
+import { openRound, type Round, sealRound } from './rounds.ts';
+import { anotherOf, type Visit } from './visit.ts';
+import { webRequest, write } from './web.ts';
+
+/** Resources that one stream may listen to. */
+const MAX_SUBSCRIPTIONS = 200;
+
+const envelope = z.looseObject({
+  [META.protocolVersion]: z.string().default(''),
+  [META.clientInfo]: z.unknown().optional(),
+  [META.clientCapabilities]: z.unknown().optional(),
+  [META.logLevel]: z.string().optional(),
+});
+const modernParams = z.looseObject({ _meta: envelope.default({ [META.protocolVersion]: '' }) });
+const retry = z.looseObject({
+  inputResponses: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  requestState: z.string().optional(),
+});
+
+/** A JSON-RPC request, as the SDK has found it to be. */
+export interface Message {
+  id: string | number;
+  method: string;
+  params?: Record<string, unknown>;
+}
+
+const speakerOf = (params: unknown): Speaker => {
+  const parsed = modernParams.safeParse(params ?? {});
+  const said = parsed.success ? parsed.data._meta : envelope.parse({});
+  const {
+    [META.protocolVersion]: protocolVersion,
+    [META.clientInfo]: info = {},
+    [META.clientCapabilities]: capabilities = {},
+    [META.logLevel]: logLevel,
+    ...meta
+  } = said;
+  return { protocolVersion, info, capabilities, logLevel, meta };
+};
+
+/** The SDK's server, for one request: it checks and frames, and hands on whatever is asked as it came. */
+class Endpoint extends McpServer {
+  readonly #schemaOf: (name: string) => Record<string, unknown> | undefined;
+  constructor(
+    said: Awaited<ReturnType<typeof presentation>>,
+    schemaOf: (name: string) => Record<string, unknown> | undefined,
+  ) {
+    const { info, capabilities, instructions } = said;
+    super(info, {
+      ...(instructions === undefined ? {} : { instructions }),
+      cacheHints: { 'server/discover': caching },
+      // Nothing is validated here: of what passes through, the one that asked is the judge.
+      jsonSchemaValidator: {
+        getValidator: () => () => ({ valid: true, data: undefined as never, errorMessage: undefined }),
+      },
+    });
+    this.server.registerCapabilities(capabilities);
+    this.#schemaOf = schemaOf;
+  }
+  override toolInputSchemaJson(name: string): Record<string, unknown> | undefined {
+    return this.#schemaOf(name);
+  }
+}
+
+export interface Modern {
+  serve(visit: Visit, body: Message): Promise<void>;
+  /** Ends the streams that stay open. */
+  end(): void;
+  /** Gives up what is in flight. */
+  giveUp(): void;
+}
+
+export const createModern = (edge: Edge, changes: Changes): Modern => {
+  const { signing, logger } = edge.context;
+  const listening = new Set<McpHttpHandler>();
+  const stopping = new AbortController();
+
+  /** The round that a request goes on with, where it is the mesh's own that it brings back. */
+  const roundOf = async (visit: Visit, requestState: string | undefined): Promise<Round | undefined> => {
+    const round = await openRound(signing, requestState);
+    if (!round) return undefined;
+    const isTheirs = round.credential === visit.caller.credential.id && round.endpoint === visit.endpoint;
+    if (!isTheirs || round.deadline <= edge.context.now()) throw staleState();
+    return round;
+  };
+
+  /** @param tell writes a notification to the client. */
+  const answer = async (
+    visit: Visit,
+    { method, params }: Message,
+    tell: Exchange['tell'],
+    signal: AbortSignal,
+  ): Promise<Record<string, unknown>> => {
+    if (isList(method)) return { ...listOf(await seenBy(edge, visit), method, params), ...caching };
+    if (!isAsked(method)) throw noSuchMethod();
+    const speaker = speakerOf(params);
+    const { inputResponses = {}, requestState } = retry.safeParse(params ?? {}).data ?? {};
+    const round = await roundOf(visit, requestState);
+    const contextId = round?.contextId ?? visit.contextId;
+    const requestId = round?.mcpRequest ?? visit.requestId;
+    Object.assign(visit, { contextId, requestId });
+    const { inputResponses: _responses, requestState: _state, ...rest } = params ?? {};
+    return ask(
+      edge,
+      visit,
+      method,
+      round ? rest : params,
+      {
+        contextId,
+        speaker,
+        signal,
+        tell,
+        question: async ({ id, method, params: question }, chunk) => {
+          const given = inputResponses[id];
+          if (round && given) {
+            const { traceparent } = round;
+            const said = inputProvided(
+              { requestId, contextId, traceparent },
+              id,
+              { result: given },
+              edge.context.now(),
+            );
+            await edge.log.append([said], signal);
+            return undefined;
+          }
+          const { attempt, index } = chunk.data;
+          const next: Round = {
+            mcpRequest: requestId,
+            contextId,
+            credential: visit.caller.credential.id,
+            endpoint: visit.endpoint,
+            deadline: round?.deadline ?? visit.deadline,
+            traceparent: chunk.traceparent,
+            time: chunk.time,
+            attempt,
+            index,
+          };
+          const inputRequests = { [id]: { method, params: question ?? {} } } as unknown as InputRequests;
+          visit.said.ended = 'INPUT_REQUIRED';
+          return { resultType: 'input_required', inputRequests, requestState: await sealRound(signing, next) };
+        },
+      },
+      round,
+    );
+  };
+
+  const nothing = async () => {};
+
+  /**
+   * What the client listens to is asked for upstream, for as long as it does; of resources that it may not subscribe to it
+   * hears nothing.
+   */
+  const subscribed = async (visit: Visit, body: Message, signal: AbortSignal): Promise<Message> => {
+    const { notifications, _meta } = (body.params ?? {}) as {
+      notifications?: { resourceSubscriptions?: unknown };
+      _meta?: unknown;
+    };
+    const uris = notifications?.resourceSubscriptions;
+    if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) return body;
+    const change = (method: AskedMethod, uri: string, signal: AbortSignal) => {
+      const one = anotherOf(visit, edge.context.now());
+      return answer(one, { ...body, method, params: { uri, _meta } }, nothing, signal);
+    };
+    const taken: string[] = [];
+    visit.response.once('close', () => {
+      for (const uri of taken) change('resources/unsubscribe', uri, stopping.signal).catch(nothing);
+    });
+    for (const uri of uris.slice(0, MAX_SUBSCRIPTIONS))
+      try {
+        await change('resources/subscribe', uri, signal);
+        taken.push(uri);
+      } catch (error) {
+        if (!(error instanceof McpProblem)) throw error;
+      }
+    return { ...body, params: { ...body.params, notifications: { ...notifications, resourceSubscriptions: taken } } };
+  };
+
+  return {
+    serve: async (visit, message) => {
+      const { response, caller, endpoint } = visit;
+      const left = new AbortController();
+      response.once('close', () => left.abort('CLIENT_GONE'));
+      const signal = AbortSignal.any([left.signal, stopping.signal]);
+      const isListening = message.method === 'subscriptions/listen';
+      const body = isListening ? await subscribed(visit, message, signal) : message;
+
+      const bus = {
+        publish: () => {},
+        subscribe: (listener: (event: ServerEvent) => void) =>
+          changes.watch({ caller, endpoint }, listener, () => response.destroy()),
+      };
+      const names = namesOf(edge, visit);
+      const make = async () => {
+        const server = new Endpoint(await presentation(edge, visit), (name) => {
+          const schema = names.tools.get(name)?.shown.inputSchema;
+          return typeof schema === 'object' && schema !== null ? (schema as Record<string, unknown>) : undefined;
+        });
+        if (!isList(body.method) && !isAsked(body.method)) return server;
+        server.server.fallbackRequestHandler = async ({ id }) => {
+          const tell: Exchange['tell'] = async (notification) =>
+            server.server.transport?.send({ jsonrpc: '2.0', ...notification }, { relatedRequestId: id });
+          try {
+            return (await answer(visit, body, tell, signal)) as Result;
+          } catch (error) {
+            if (!(error instanceof McpProblem)) logger.error({ err: error, method: body.method }, 'a request failed');
+            throw Object.assign(new Error(), errorOf(error));
+          }
+        };
+        return server;
+      };
+      const onerror = (error: Error) => logger.debug({ err: error, endpoint }, 'a request was not taken');
+      const handler = createMcpHandler(make, { legacy: 'reject', bus, onerror });
+      if (isListening) listening.add(handler);
+      response.once('close', () => listening.delete(handler));
+      const answered = await handler.fetch(webRequest(visit, left.signal), { parsedBody: body });
+      await write(answered, visit, { 'x-conversation-id': visit.contextId, 'x-request-id': visit.requestId });
+    },
+    end: () => {
+      for (const handler of listening) void handler.close();
+    },
+    giveUp: () => stopping.abort('STOPPING'),
+  };
+};

@@ -1,0 +1,65 @@
+import type { Service } from '../runtime/service.ts';
+import { startCatalogue } from './catalogue/catalogue.ts';
+import { followDefinitions } from './catalogue/known-definitions.ts';
+import { startInbound } from './inbound/inbound.ts';
+import { createConnections } from './outbound/connections.ts';
+import { startOutbound } from './outbound/outbound.ts';
+
+/** The edge between MCP clients, the mesh and MCP servers: MCP on both sides, events between. */
+export const edgeMcp: Service = {
+  name: 'edge-mcp',
+  group: 'edge-mcp-outbound',
+  reads: [
+    'mesh.configuration',
+    'mesh.definitions',
+    'mesh.reviews',
+    'mesh.sessions',
+    'mesh.inputs',
+    'mesh.server-changes',
+    'mesh.decisions',
+    'mesh.dispatches',
+    'mesh.attempts',
+    'mesh.responses',
+    'mesh.cancellations',
+  ],
+  writes: [
+    'RequestReceived',
+    'AuthenticationFailed',
+    'SessionChanged',
+    'InputProvided',
+    'CancelRequested',
+    'AttemptBegun',
+    'AttemptFailed',
+    'ProbeSucceeded',
+    'ResponseChunk',
+    'ResponseCompleted',
+    'ResponseFailed',
+    'ResourceChanged',
+    'ListChanged',
+    'ServerObserved',
+    'DefinitionObserved',
+    'DefinitionReviewed',
+    'EventDeadLettered',
+  ],
+  start: async (context) => {
+    const known = await followDefinitions(context.log, context.logger.child({ service: 'edge-mcp' }));
+    // Begun in this order; what inbound waits for, outbound still performs.
+    const begun: (() => Promise<void>)[] = [known.close];
+    const stop = async () => {
+      for (const end of begun.splice(0).reverse()) await end();
+    };
+    try {
+      const connections = createConnections(context);
+      const outbound = await startOutbound(context, connections);
+      begun.push(outbound.stop);
+      const catalogue = startCatalogue(context, known, connections);
+      begun.push(catalogue.stop);
+      const inbound = await startInbound(context, known);
+      begun.push(inbound.stop);
+      return { stop };
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  },
+};

@@ -1,0 +1,102 @@
+/** `fetch` as the SDK's transport is given it: bounded, without redirects, and telling what became of the call. */
+import type { FetchLike } from '@modelcontextprotocol/client';
+import { type Dispatcher, fetch, Response } from 'undici';
+import type { Stop } from '../../runtime/outbound/faults.ts';
+import { noticing } from '../../runtime/outbound/noticing.ts';
+import { tooLarge } from './call-failed.ts';
+
+/** One call, as far as HTTP knows of it. */
+export interface Exchange {
+  /** Whether any of the request may have reached the server. */
+  sent: boolean;
+  status: number | undefined;
+  /** As it came. */
+  retryAfter: string | undefined;
+}
+
+export const noExchange = (): Exchange => ({ sent: false, status: undefined, retryAfter: undefined });
+
+/** What is told of an exchange while it goes on. */
+export interface Watcher {
+  /** Something came: headers, or bytes. */
+  active(): void;
+  /** It was cut off. */
+  stopped(why: Stop): void;
+}
+
+const LF = 10;
+const CR = 13;
+
+/** Lets bytes through until more than `maxBytes` come, of a stream of events until that many come without an empty line. */
+const bounding = (maxBytes: number, isEventStream: boolean, { active, stopped }: Watcher) => {
+  let bytes = 0;
+  let lineIsEmpty = false;
+  /** @returns how many came at once, at most. */
+  const count = (chunk: Uint8Array): number => {
+    if (!isEventStream) {
+      bytes += chunk.length;
+      return bytes;
+    }
+    let most = 0;
+    for (const byte of chunk) {
+      bytes += 1;
+      most = Math.max(most, bytes);
+      if (byte === CR) continue;
+      if (byte === LF && lineIsEmpty) bytes = 0;
+      lineIsEmpty = byte === LF;
+    }
+    return most;
+  };
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform: (chunk, controller) => {
+      active();
+      if (count(chunk) <= maxBytes) return controller.enqueue(chunk);
+      const why = tooLarge(maxBytes);
+      stopped(why);
+      controller.error(why);
+    },
+  });
+};
+
+const unwatched: Watcher = { active: () => {}, stopped: () => {} };
+
+/**
+ * Time is the caller's: undici's own timers are off.
+ * @param maxBytes of one answer, or of one event of a stream.
+ * @param exchange filled with what becomes of the first request.
+ * @param mayListen whether a stream without a request of its own (GET) may be opened; resuming one always may.
+ */
+export const boundedFetch = (
+  dispatcher: Dispatcher,
+  maxBytes: number,
+  exchange: Exchange,
+  watcher: Watcher = unwatched,
+  mayListen = false,
+): FetchLike => {
+  let begun = false;
+  const bounded = async (input: string | URL, init: RequestInit = {}) => {
+    const isGet = init.method === 'GET';
+    if (isGet && !mayListen && !new Headers(init.headers).has('last-event-id'))
+      return new Response(null, { status: 405 });
+    const isFirst = !begun;
+    begun = true;
+    const sent = () => {
+      if (isFirst) exchange.sent = true;
+    };
+    const answer = await fetch(input, {
+      ...(init as Parameters<typeof fetch>[1]),
+      dispatcher: dispatcher.compose(noticing(sent)),
+      // A redirect is an answer like any other that is no good: where it leads was not configured.
+      redirect: 'manual',
+    });
+    watcher.active();
+    if (isFirst) {
+      exchange.status = answer.status;
+      exchange.retryAfter = answer.headers.get('retry-after') ?? undefined;
+    }
+    const isEventStream = answer.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+    const body = answer.body?.pipeThrough(bounding(maxBytes, isEventStream, watcher)) ?? null;
+    return new Response(body, { status: answer.status, statusText: answer.statusText, headers: answer.headers });
+  };
+  return bounded as unknown as FetchLike;
+};

@@ -1,0 +1,244 @@
+/** The MCP servers of the configuration, as the outbound edge and the catalogue reach them: one pool of connections per process. */
+import { newId } from '../../runtime/event.ts';
+import type { Event } from '../../runtime/log.ts';
+import { createDispatchers } from '../../runtime/outbound/dispatchers.ts';
+import { type Ready, readyFor } from '../../runtime/outbound/ready.ts';
+import { credentialsOf, MissingVariable, secretsOf } from '../../runtime/outbound/secrets.ts';
+import type { ServiceContext } from '../../runtime/service.ts';
+import { ask } from './ask.ts';
+import { CallFailed } from './call-failed.ts';
+import { createHttpUpstream } from './http-upstream.ts';
+import { createStdioUpstream } from './stdio-upstream.ts';
+import type { Upstream } from './upstream.ts';
+import { createWatch, type Watch } from './watch.ts';
+
+export { AnsweredError } from './ask.ts';
+export { CallFailed } from './call-failed.ts';
+
+/** A server, as the mesh itself asks it: with its own credentials, no caller's capabilities, and nobody to answer questions. */
+export interface Peer {
+  /** The revisions of MCP that it was found to speak, newest first. */
+  protocolVersions: readonly string[];
+  /** MCP ServerCapabilities. */
+  capabilities: Record<string, unknown>;
+  /** MCP Implementation. */
+  info: Record<string, unknown>;
+  /** Empty: it gives none. */
+  instructions: string;
+  /**
+   * Asks, e.g. `tools/list`. @returns the result whole, unknown members included.
+   * @throws AnsweredError where the server answered with an error; CallFailed
+   */
+  request(method: string, params?: Record<string, unknown>): Promise<Record<string, unknown>>;
+}
+
+export interface Wanted {
+  /** Ends what is going on. */
+  signal: AbortSignal;
+}
+
+export interface Connections {
+  /**
+   * Reaches a server and lets it be asked. @param server its name in the configuration.
+   * @throws CallFailed where it cannot be reached: its message says why, without secrets; what `use` throws
+   */
+  withConnection<T>(server: string, wanted: Wanted, use: (peer: Peer) => Promise<T>): Promise<T>;
+  /**
+   * Keeps a connection open over which the server says that its lists changed. `listener` is told, at most once a second; also
+   * when that connection came about again, since changes may have been missed. @returns ends it.
+   */
+  onListChanged(server: string, listener: () => void): () => void;
+  /** For calls: a server as it is configured now. @param connection its id. @throws CallFailed where it can't be called as it is */
+  reach(connection: string): Reached;
+  /** What is said of a server without being asked. */
+  watchOf(server: string): Watch;
+  /** Hangs up, and ends the processes that were started. */
+  close(): Promise<void>;
+}
+
+/** A server that a call is made of. */
+export interface Reached {
+  upstream: Upstream;
+  ready: Ready;
+  /** What must not be seen of what it says. */
+  secrets: readonly string[];
+  /** The call is over. */
+  release(): void;
+}
+
+interface Entry {
+  settings: string;
+  ready: Ready;
+  secrets: readonly string[];
+  upstream: Upstream;
+  calls: number;
+  isRetired: boolean;
+}
+
+/** How often it is looked whether a server is configured still. */
+const TIDY_MS = 10_000;
+
+const idOf = (server: string) => `mcp:${server}`;
+const serverOf = (connection: string) => connection.slice('mcp:'.length);
+
+export const createConnections = (context: ServiceContext): Connections => {
+  const { environment, log, now } = context;
+  const logger = context.logger.child({ service: 'edge-mcp', side: 'outbound' });
+  const dispatchers = createDispatchers();
+  const entries = new Map<string, Entry>();
+  const watches = new Map<string, Watch>();
+  const retiring = new Set<Promise<void>>();
+  let isClosed = false;
+
+  const envOf = ({ connection }: Ready): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(connection.process?.env ?? {}).map(([name, value]) => [
+        name,
+        credentialsOf({ credential: value, headers: {} }, environment).secret ?? '',
+      ]),
+    );
+
+  /** @throws CallFailed where a variable is missing, or the server is not configured */
+  const prepare = (id: string): { settings: string; ready: Ready; env: Record<string, string>; secrets: string[] } => {
+    const ready = readyFor(context, { target: { id, connection: id, name: serverOf(id) } });
+    if ('kind' in ready) throw new CallFailed('MISCONFIGURED', ready.failure.message, false);
+    try {
+      const env = envOf(ready);
+      const { connection, secret, headers } = ready;
+      const ofProcess = { credential: null, headers: connection.process?.env ?? {} };
+      const secrets = [
+        ...secretsOf(connection, { secret, headers }),
+        ...secretsOf(ofProcess, credentialsOf(ofProcess, environment)),
+      ];
+      return { settings: JSON.stringify([ready, env]), ready, env, secrets };
+    } catch (error) {
+      if (error instanceof MissingVariable)
+        throw new CallFailed('MISCONFIGURED', `For ${id}, ${error.message}.`, false);
+      throw error;
+    }
+  };
+
+  const retire = (id: string, entry: Entry) => {
+    if (entries.get(id) === entry) entries.delete(id);
+    entry.isRetired = true;
+    if (entry.calls > 0) return;
+    const ending = entry.upstream.close().finally(() => retiring.delete(ending));
+    retiring.add(ending);
+  };
+
+  const open = (id: string, { ready, env, secrets }: ReturnType<typeof prepare>): Upstream => {
+    const { connection, secret, headers } = ready;
+    const { heard } = watchOf(serverOf(id));
+    const handshakeMs = connection.firstByteTimeoutMs;
+    if (connection.process) {
+      const command = { ...connection.process, env, maxBytes: connection.maxResponseBytes + 64 * 1024, secrets };
+      const named = logger.child({ server: serverOf(id) });
+      return createStdioUpstream(command, handshakeMs, connection.connectTimeoutMs, named, heard);
+    }
+    const presented = {
+      'user-agent': 'parley',
+      ...headers,
+      ...(secret === null ? {} : { authorization: `Bearer ${secret}` }),
+    };
+    const dispatcher = dispatchers.of(connection);
+    const maxBytes = connection.maxResponseBytes;
+    return createHttpUpstream(
+      { url: new URL(connection.url), headers: presented, dispatcher, maxBytes },
+      handshakeMs,
+      heard,
+    );
+  };
+
+  const entryOf = (id: string): Entry => {
+    if (isClosed) throw new CallFailed('CONNECT_FAILED', 'The mesh is stopping.', false);
+    const prepared = prepare(id);
+    const known = entries.get(id);
+    if (known?.settings === prepared.settings) return known;
+    if (known) retire(id, known);
+    const { settings, ready, secrets } = prepared;
+    const entry = { settings, ready, secrets, upstream: open(id, prepared), calls: 0, isRetired: false };
+    entries.set(id, entry);
+    return entry;
+  };
+
+  const reach = (id: string): Reached => {
+    const entry = entryOf(id);
+    entry.calls += 1;
+    return {
+      ...entry,
+      release: () => {
+        entry.calls -= 1;
+        if (entry.isRetired && entry.calls === 0) retire(id, entry);
+      },
+    };
+  };
+
+  const state = (
+    said: Pick<Event<'ResourceChanged'>, 'type' | 'data'> | Pick<Event<'ListChanged'>, 'type' | 'data'>,
+  ) => {
+    const { server } = said.data;
+    const event = { id: newId(), source: 'edge-mcp', key: server, time: now(), correlationId: '', causationId: '' };
+    log
+      .append([{ ...event, ...said, traceparent: '' } as Event])
+      .catch((error: unknown) => logger.warn({ err: error, server }, `${said.type} was lost`));
+  };
+
+  const watchOf = (server: string): Watch => {
+    const known = watches.get(server);
+    if (known) return known;
+    const standing = async (signal: AbortSignal) => {
+      const { upstream, ready } = entryOf(idOf(server));
+      return { standing: await upstream.standing(signal), limits: ready.connection };
+    };
+    const watch = createWatch(
+      standing,
+      {
+        resource: (uri) => state({ type: 'ResourceChanged', data: { server, uri } }),
+        list: (kind) => state({ type: 'ListChanged', data: { server, kind } }),
+      },
+      logger.child({ server }),
+    );
+    watches.set(server, watch);
+    return watch;
+  };
+
+  const isCurrent = (id: string, { settings }: Entry): boolean => {
+    try {
+      return prepare(id).settings === settings;
+    } catch {
+      return false;
+    }
+  };
+  const tidying = setInterval(() => {
+    for (const [id, entry] of entries) if (!isCurrent(id, entry)) retire(id, entry);
+  }, TIDY_MS);
+  tidying.unref();
+
+  return {
+    reach,
+    watchOf,
+    withConnection: async (server, { signal }, use) => {
+      const { upstream, ready, release } = reach(idOf(server));
+      try {
+        const { client, channel, protocolVersions } = await upstream.standing(signal);
+        return await use({
+          protocolVersions,
+          capabilities: { ...client.getServerCapabilities() },
+          info: { ...client.getServerVersion() },
+          instructions: client.getInstructions() ?? '',
+          request: (method, params = {}) => ask(channel, method, params, ready.connection, signal),
+        });
+      } finally {
+        release();
+      }
+    },
+    onListChanged: (server, listener) => watchOf(server).listen(listener),
+    close: async () => {
+      isClosed = true;
+      clearInterval(tidying);
+      for (const watch of watches.values()) watch.close();
+      await Promise.all([...[...entries.values()].map(({ upstream }) => upstream.close()), ...retiring]);
+      await dispatchers.close();
+    },
+  };
+};

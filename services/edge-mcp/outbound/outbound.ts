@@ -1,0 +1,49 @@
+/** The outbound edge for MCP: calls run side by side, those of one conversation too, as their clients make them. */
+
+import { PROTOCOL } from '../../runtime/mcp/message.ts';
+import { type OutboundTimes, type RunningOutbound, startOutboundEdge } from '../../runtime/outbound/outbound.ts';
+import type { ServiceContext } from '../../runtime/service.ts';
+import { type Connections, createConnections } from './connections.ts';
+import { followParamHeaders } from './param-headers.ts';
+import { closeUnfinished, performDispatch, refuse } from './perform.ts';
+import { followAnswers } from './questions.ts';
+import { recalling } from './said.ts';
+
+export const defaultOutboundTimes: OutboundTimes = { graceMs: 20_000, retryMs: 250 };
+
+/**
+ * Starts the edge. Resolves once it consumes.
+ * @param connections shared with the catalogue; closed with the edge
+ * @throws what `Log.tail` and `Log.consume` throw.
+ */
+export const startOutbound = async (
+  context: ServiceContext,
+  connections: Connections = createConnections(context),
+  times: OutboundTimes = defaultOutboundTimes,
+): Promise<RunningOutbound> => {
+  const logger = context.logger.child({ service: 'edge-mcp', side: 'outbound' });
+  const questions = await followAnswers(context.log, logger);
+  const paramHeaders = await followParamHeaders(context.log);
+  const calling = { connections, questions, paramHeaders, inFlight: new Map<string, number>() };
+  const edge = await startOutboundEdge(
+    context,
+    {
+      name: 'edge-mcp',
+      serves: ({ data }) => data.request.protocol === PROTOCOL,
+      laneOf: ({ id }) => id,
+      recalling,
+      wholeRequestOf: async ({ data }) => data.request,
+      perform: (...given) => performDispatch(calling, ...given),
+      refuse,
+      closeUnfinished,
+    },
+    times,
+  );
+  return {
+    ...edge,
+    stop: async () => {
+      await edge.stop();
+      await Promise.all([questions.close(), paramHeaders.close(), connections.close()]);
+    },
+  };
+};
