@@ -17,10 +17,14 @@ import type { RegistryOptions } from '../services/runtime/registry.ts';
 import { untilSignalled } from '../services/runtime/signals.ts';
 import { provisionAgents } from './provision-agents.ts';
 import { printConversation } from './replay.ts';
+import { findDefinition, readKnown } from './tools/known.ts';
+import { findingsOf } from './tools/look.ts';
+import { diffText } from './tools/text.ts';
 import { agentSurvives } from './up/agent-survives.ts';
 import { modelCallsAnswered } from './up/calls-answered.ts';
 import { withExamples } from './up/examples.ts';
 import { curl, firstCall } from './up/first-call.ts';
+import { toolHeldBack } from './up/held-back-tool.ts';
 import { withSigningKey } from './up/signing-key.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', 'examples', 'mesh.yaml');
@@ -95,10 +99,34 @@ const proveAgent = async (url: string, running: RunningProcess, cluster: Cluster
   await printConversation(running.log, contextId, process.stderr);
 };
 
+const proveTools = async (url: string, running: RunningProcess, dir: string) => {
+  say(
+    '\nTools of four MCP servers behind one endpoint. Each caller sees what its agent declares and policy permits:\n',
+  );
+  const list = (names: string[]) =>
+    `${names.length} tools: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ' …' : ''}`;
+  await toolHeldBack(
+    url,
+    dir,
+    ({ research, support, answer }) => {
+      say(`  research  ${list(research)}\n  support   ${list(support)}\n  currency__convert answers “${answer}”`);
+      say('\nThen that tool changes what it says of itself. It is held back (parley tools diff currency/convert):\n');
+    },
+    async (refusal) => {
+      const known = await readKnown(running.log);
+      const convert = findDefinition(known, 'currency/convert', 'tool');
+      for (const line of diffText(convert, findingsOf(known, convert))) say(`  ${line}`);
+      say(`  A call of it is answered “${refusal}”.`);
+    },
+  );
+};
+
 const ready = (url: string, path: string): string => `
 Ready at ${url}/v1: any OpenAI client works against it. A call to paste:
 
   ${curl(url)}
+
+Agents are at ${url}/a2a, tools at ${url}/mcp, with the same key.
 
 Where to look:  npm run -s parley -- tail          events as they happen
                 npm run -s parley -- --help        replay, usage, audit, topics …
@@ -158,6 +186,7 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
     if (proof && path === EXAMPLE) {
       await prove(running.url, running);
       await proveAgent(running.url, running, cluster, topicPrefix);
+      await proveTools(running.url, running, example.env.EXAMPLE_DIR!);
     }
     say(ready(running.url, path));
     await signalled;

@@ -14,7 +14,7 @@ export const kindOption = () =>
 export const pendingOf = ({ definitions, configuration }: Known, wanted?: (one: Definition) => boolean): Reviewed[] =>
   configuration ? reviewHeldBack(definitions, configuration, wanted) : [];
 
-const findingsOf = (known: Known, definition: Definition): readonly string[] =>
+export const findingsOf = (known: Known, definition: Definition): readonly string[] =>
   pendingOf(known, (one) => one === definition)[0]?.findings ?? definition.observed?.findings ?? [];
 
 const json = (definition: Definition) => {
