@@ -60,7 +60,7 @@ export const schedule = (seed: number, minutes: number, faults: readonly Plannab
 const shapes: readonly (readonly (readonly string[])[])[] = [
   [[], []],
   [
-    ['edge-llm', 'edge-a2a', 'edge-agents'],
+    ['edge-llm', 'edge-a2a', 'edge-mcp', 'edge-agents'],
     ['edge-llm'],
     ['policy', 'routing', 'task-state'],
     ['policy', 'routing', 'metering', 'audit'],
@@ -69,7 +69,7 @@ const shapes: readonly (readonly (readonly string[])[])[] = [
   [
     ['edge-llm', 'policy', 'metering', 'task-state'],
     ['edge-llm', 'routing', 'audit', 'edge-agents'],
-    ['policy', 'routing', 'edge-a2a'],
+    ['policy', 'routing', 'edge-a2a', 'edge-mcp'],
   ],
 ];
 

@@ -15,6 +15,7 @@ export const conversationTopics: readonly TopicName[] = [
   'mesh.responses',
   'mesh.push-deliveries',
   'mesh.usage',
+  'mesh.settlements',
   'mesh.dead-letters',
 ];
 

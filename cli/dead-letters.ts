@@ -9,6 +9,7 @@ import { findCluster, withLog } from './connect.ts';
 import { eventJson, jsonLine } from './event-json.ts';
 import { instant, many } from './figures.ts';
 import { progressBar } from './progress.ts';
+import { readRedaction, redactedEvent } from './redacted.ts';
 import { plain, table } from './text.ts';
 
 type Letter = Recorded<'EventDeadLettered'>;
@@ -95,7 +96,8 @@ const show = new Command('show')
   .action(async (which: Place) => {
     const letter = await find(which);
     const { service, reason, topic, partition, offset, recordValue, recordHeaders } = letter.data;
-    const record: Record<string, unknown> = JSON.parse(eventJson(await recordIn(letter)));
+    const shown = redactedEvent(await recordIn(letter), await withLog(readRedaction));
+    const record: Record<string, unknown> = JSON.parse(eventJson(shown));
     console.log(
       `${plain(service)} could not process ${plain(topic)} ${partition}/${offset} on ${instant(letter.time)}`,
     );

@@ -6,6 +6,7 @@ import { applyCommand } from './apply.ts';
 import { auditCommand } from './audit.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { devCommand } from './dev.ts';
+import { effectsCommand } from './effects.ts';
 import { explain } from './failure.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
@@ -28,6 +29,7 @@ const commands = [
   agentsCommand,
   mcpCommand,
   toolsCommand,
+  effectsCommand,
   auditCommand,
   reconcileCommand,
   applyCommand,

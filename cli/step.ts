@@ -125,6 +125,10 @@ const steps = {
     text: `${version}${previousVersion ? ` after ${previousVersion}` : ''}`,
   }),
   IdempotencyKeyUsed: ({ requestId }) => ({ word: 'key used', text: `names request ${requestId}` }),
+  EffectSettled: ({ happened, by, note }) => ({
+    word: 'settled',
+    text: `it ${happened ? 'happened' : 'did not happen'}, says ${by}: ${note}`,
+  }),
   EventDeadLettered: ({ service, topic, partition, offset, reason }) => ({
     word: 'dead letter',
     text: `${service} could not process ${topic} ${partition}/${offset}: ${reason}`,

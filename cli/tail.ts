@@ -7,6 +7,7 @@ import { eventJson } from './event-json.ts';
 import { heldBack } from './held-back.ts';
 import { eventLine } from './line.ts';
 import { progressBar } from './progress.ts';
+import { readRedaction, redactedEvent } from './redacted.ts';
 import { parseFrom } from './since.ts';
 
 /** Agents' own topics are not among what is read here: there is one of each for every agent. */
@@ -31,7 +32,8 @@ interface Options {
 }
 
 const follow = async (log: Log, { conversation, type: types = usualTypes, from, json }: Options): Promise<void> => {
-  const line = json ? eventJson : eventLine;
+  const rules = await readRedaction(log);
+  const line = (event: AnyRecorded) => (json ? eventJson : eventLine)(redactedEvent(event, rules));
   const lines = heldBack<{ time: number; text: string }>((held) => {
     held.sort((a, b) => a.time - b.time);
     process.stdout.write(held.map(({ text }) => `${text}\n`).join(''));
@@ -68,6 +70,7 @@ export const tailCommand = new Command('tail')
     `
 A line is: time, conversation (the end of its id), type, time since the request, who, what, and what became of it.
 Left out unless asked for with --type: ${noisy.join(', ')}.
+Secrets are not shown: passwords, tokens, keys, and what mesh.yaml names under \`redaction\`. The log has them.
 
 Example:
   parley tail --from 10m --type RequestDenied,ResponseFailed`,

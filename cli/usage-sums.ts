@@ -1,6 +1,6 @@
 import type { UsageRecorded } from '../schemas/generated.ts';
 
-export const attributes = ['unit', 'agent', 'model', 'person', 'tenant'] as const;
+export const attributes = ['unit', 'agent', 'model', 'tool', 'person', 'tenant'] as const;
 export type Attribute = (typeof attributes)[number];
 
 /** What was used by, or of, one of an attribute. */
@@ -18,7 +18,7 @@ export interface UsageSum {
 
 /** Undefined: it is not about such a thing, as a tool call is not about a model. */
 const nameOf = ({ subject, resource }: UsageRecorded, by: Attribute): string | undefined => {
-  if (by === 'model') return resource.type === 'model' ? resource.id : undefined;
+  if (by === 'model' || by === 'tool') return resource.type === by ? resource.id : undefined;
   return subject[by];
 };
 

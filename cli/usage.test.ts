@@ -65,6 +65,28 @@ test('sums by model leave out what is none', () => {
   ]);
 });
 
+test('sums by tool leave out what is none; what a tool reported in another currency is told of', () => {
+  const tool = (id: string, meters: Record<string, number>, more: Partial<UsageRecorded> = {}) =>
+    usage('support', id, { resource: { type: 'tool', id }, meters, costNanos: 0, ...more });
+  const sums = new UsageSums('tool');
+  for (const one of [
+    usage('support', 'small'),
+    tool('files/read', { tool_calls: 1, tool_ms: 12, response_bytes: 100 }),
+    tool('files/read', { tool_calls: 1, tool_ms: 8, response_bytes: 50 }),
+    tool('crm/find', { tool_calls: 1, reported_cost_nanos: 20_000_000 }, { costNanos: 20_000_000 }),
+    tool('geo/find', { tool_calls: 1, unaccepted_costs: 1 }, { priced: false }),
+  ])
+    sums.add(one);
+  expect(usageTable(sums.all(), 'tool')).toEqual([
+    'tool        calls  reported_cost_nanos  response_bytes  tool_calls  tool_ms  unaccepted_costs          cost',
+    'crm/find        1           20,000,000               0           1        0                 0  0.020000 USD',
+    'files/read      2                    0             150           2       20                 0  0.000000 USD',
+    'geo/find        1                    0               0           1        0                 1  0.000000 USD  *',
+    '* of 1 call something has no price in mesh.yaml and is not in the cost',
+    '* of 1 call a tool reported a cost in another currency, or none that can be charged',
+  ]);
+});
+
 test.each([
   ['agent', ['research-bot', 'support-bot']],
   ['person', ['lead']],

@@ -53,6 +53,7 @@ export const usageTable = (sums: readonly UsageSum[], by: Attribute): string[] =
     marks(sum),
   ]);
   const [estimated, unpriced] = [sum(sums, 'estimated'), sum(sums, 'unpriced')];
+  const refused = sums.reduce((n, { meters }) => n + (meters.unaccepted_costs ?? 0), 0);
   return [
     ...table(
       [[by, 'calls', ...meters.map((meter) => plain(meter, 40)), 'cost', ''], ...rows],
@@ -63,6 +64,9 @@ export const usageTable = (sums: readonly UsageSum[], by: Attribute): string[] =
       : []),
     ...(unpriced > 0
       ? [`* of ${many(unpriced, 'call')} something has no price in mesh.yaml and is not in the cost`]
+      : []),
+    ...(refused > 0
+      ? [`* of ${many(refused, 'call')} a tool reported a cost in another currency, or none that can be charged`]
       : []),
   ];
 };

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { toolRequest } from '../cli/effects/requests-for-tests.ts';
 import { served } from '../services/audit/mesh-events.ts';
 import { deadLetter } from '../services/runtime/dead-letter.ts';
 import { follow, newId } from '../services/runtime/event.ts';
@@ -297,6 +298,62 @@ describe('parley', () => {
     expect(JSON.parse((await run(['audit', 'verify', '--json'])).out)).toMatchObject({ whole: false, found: 1 });
   });
 
+  test('effects list and settle: a call nobody knows the outcome of, and what somebody found out; secrets are not shown', async () => {
+    const contextId = `acme:${newId()}`;
+    const id = newId();
+    const request = toolRequest('pay', { amount: 3, token: 'hunter2' }, { id, contextId });
+    const failure = {
+      reason: 'OUTCOME_UNKNOWN' as const,
+      message: 'The mesh was interrupted.',
+      status: null,
+      retryAfterMs: null,
+      headers: {},
+      body: null,
+    };
+    const target = { id: 'mcp/crm', connection: 'mcp:crm', name: 'crm' };
+    const received: Event = {
+      id,
+      type: 'RequestReceived',
+      source: 'edge-mcp',
+      key: contextId,
+      time: Date.now(),
+      correlationId: id,
+      causationId: '',
+      traceparent: '',
+      data: { request },
+    };
+    const { subject, action, resource } = request;
+    const none = { attempt: 1, chunks: 0, meters: {}, estimated: false };
+    await log.append([
+      received,
+      follow('edge-mcp', received, 'begun', 'AttemptBegun', { target, attempt: 1 }, Date.now()),
+      follow(
+        'edge-mcp',
+        received,
+        'ended',
+        'ResponseFailed',
+        { subject, action, resource, target, failure, ...none },
+        Date.now(),
+      ),
+    ]);
+    const list = await run(['effects', 'list']);
+    expect(list).toMatchObject({ code: 0, err: '' });
+    expect(list.out).toContain(`${id}  tool.call crm/pay`);
+    expect(list.out).toContain('{"amount":3,"token":"[redacted]"}');
+    const settle = ['effects', 'settle', id, '--happened', '--by', 'lead@acme.example', '--note'];
+    expect((await run(settle)).code).toBe(2);
+    expect((await run([...settle, ' '])).err).toContain('say how it was found out with --note');
+    expect(await run([...settle, 'invoice 17 is there'])).toMatchObject({ code: 0, err: '' });
+    expect((await run(['effects', 'list'])).out).toBe('There is no call whose outcome is unknown.\n');
+    expect(JSON.parse((await run(['effects', 'list', '--all', '--json'])).out)).toMatchObject({
+      requestId: id,
+      settled: { happened: true, by: 'lead@acme.example', note: 'invoice 17 is there' },
+    });
+    const replay = await run(['replay', contextId]);
+    expect(replay.out).toContain('settled         it happened, says lead@acme.example: invoice 17 is there');
+    expect(replay.out + (await run(['replay', contextId, '--json'])).out).not.toContain('hunter2');
+  });
+
   test('called the wrong way it exits with 2, and every command has help with an example', async () => {
     expect(await run(['tail', '--from', 'yesterday'])).toMatchObject({ code: 2, out: '' });
     expect(await run(['nonsense'])).toMatchObject({ code: 2, out: '' });
@@ -312,6 +369,8 @@ describe('parley', () => {
       ['topics', 'check'],
       ['topics', 'apply'],
       ['dead-letters', 'redrive'],
+      ['effects', 'list'],
+      ['effects', 'settle'],
       ['up'],
     ];
     const helps = commands.map(async (command) => {

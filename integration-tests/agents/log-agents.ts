@@ -31,6 +31,17 @@ const asked = async (ctx: Context, name: string, text: string): Promise<string> 
   }
 };
 
+/** What a tool answers, or why it does not. */
+const used = async (ctx: Context, name: string, args: string): Promise<string> => {
+  try {
+    const { content, isError } = await ctx.tool(name, JSON.parse(args));
+    return (isError ? 'failed: ' : '') + content.map(({ text = '' }) => text).join('');
+  } catch (error) {
+    if (error instanceof CallFailed) return error.message;
+    throw error;
+  }
+};
+
 /** Ten operations, each of another kind where there is one. `rest`: whose task it is, and after which one it stands still. */
 const ten = async (ctx: Context, agent: string, rest: string): Promise<string> => {
   const [name = '', after] = rest.split(' ');
@@ -81,6 +92,10 @@ const does: Record<string, (ctx: Context, rest: string, agent: string) => Promis
   call: async (ctx, rest) => {
     const [, name = '', text = ''] = /^(\S+) (.*)$/s.exec(rest) ?? [];
     return asked(ctx, name, text);
+  },
+  tool: async (ctx, rest) => {
+    const [, name = '', args = ''] = /^(\S+) (.*)$/s.exec(rest) ?? [];
+    return used(ctx, name, args);
   },
   parallel: async (ctx, rest) => {
     const names = rest.split(' ');

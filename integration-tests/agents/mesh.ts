@@ -22,8 +22,8 @@ const POLICIES = `
   unless { principal == Agent::"example/desk" };
 `;
 
-/** Of an agent: where its A2A server is, or that it lives on the log. */
-export type AgentPlace = { url: string } | { log: true; partitions?: number };
+/** Of an agent: where its A2A server is, or that it lives on the log, and the tools that it has declared. */
+export type AgentPlace = { url: string } | { log: true; partitions?: number; tools?: string[] };
 
 export interface MeshOptions {
   agents: Record<string, AgentPlace>;
@@ -31,12 +31,17 @@ export interface MeshOptions {
   models?: string;
   /** Of mesh.yaml's `a2a`. */
   a2a?: Record<string, string>;
+  /** Of mesh.yaml's `mcp`. */
+  servers?: Record<string, object>;
+  endpoints?: Record<string, object>;
 }
 
 const placed = (place: AgentPlace) =>
-  'url' in place ? `url: '${place.url}'` : `log: true, partitions: ${place.partitions ?? 1}`;
+  'url' in place
+    ? `url: '${place.url}'`
+    : `log: true, partitions: ${place.partitions ?? 1}, tools: ${JSON.stringify(place.tools ?? [])}`;
 
-const meshYaml = ({ agents, models, a2a = {} }: MeshOptions): string => `
+const meshYaml = ({ agents, models, a2a = {}, servers = {}, endpoints = {} }: MeshOptions): string => `
 providers: { ${models ? `only: { url: '${models}', interfaces: [chat] }` : ''} }
 models: { ${models ? 'small: { targets: [{ provider: only }] }' : ''} }
 tenants: [example, other]
@@ -57,6 +62,7 @@ limits: { requestsInFlight: 5000, requestsInFlightPerKey: 2000 }
 a2a: { pushTo: ['127.0.0.1']${Object.entries(a2a)
   .map(([name, value]) => `, ${name}: ${value}`)
   .join('')} }
+mcp: ${JSON.stringify({ servers, endpoints })}
 policies: ['*.cedar']
 `;
 

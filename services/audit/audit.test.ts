@@ -6,7 +6,8 @@ import type { Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
 import { follows, hashOf } from './chain.ts';
 import { audit } from './index.ts';
-import { breakerOpened, cancelled, configured, served, turnedAway } from './mesh-events.ts';
+import { breakerOpened, cancelled, configured, event, served, turnedAway } from './mesh-events.ts';
+import { verifyAudit } from './verify.ts';
 
 const logs: Log[] = [];
 afterEach(async () => {
@@ -100,6 +101,42 @@ test('those who were turned away, cancellations, breakers and configurations are
   ]);
   for (const { topic, in: partition } of entries)
     if (topic === 'mesh.configuration' || topic === 'mesh.breakers') expect(partition).toBe(0);
+});
+
+test('a refused tool call, an answer to a server, a review and a settlement are in it, without secrets', async () => {
+  const { log } = await open();
+  const { subject } = (served('acme:c1')[0] as Event<'RequestReceived'>).data.request;
+  const of = { subject, action: 'resource.read', resource: { type: 'resource', id: 'db/postgres://ada:hunter2@db/x' } };
+  const decision = { configurationVersion: 'v1', policies: [], reason: 'agent bot has not declared that it uses it' };
+  await log.append([
+    event('RequestDenied', 'policy', 'acme:c1', 'r1', { ...of, reason: 'UNDECLARED', decision }),
+    event('InputProvided', 'edge-mcp', 'acme:c1', 'r1', { inputId: '1-1', payload: Buffer.from('{"result":{}}') }),
+    event('DefinitionReviewed', 'configuration', 'files/TOOL read', 'r2', {
+      server: 'files',
+      kind: 'TOOL',
+      name: 'read',
+      digest: 'd',
+      verdict: 'REJECTED',
+      by: 'lead',
+      note: 'asks for password=hunter2',
+      definition: Buffer.from('{}'),
+    }),
+    event('EffectSettled', 'configuration', 'acme:c1/r3', 'r3', {
+      requestId: 'r3',
+      happened: true,
+      by: 'lead',
+      note: 'seen in the ledger',
+    }),
+  ]);
+  const entries = await until(log, 4);
+  expectChains(entries);
+  expect(entries.map(({ outcome, resource, reason }) => [outcome, resource?.id, reason]).sort()).toEqual([
+    ['denied', 'db/postgres://ada:[redacted]@db/x', 'UNDECLARED: agent bot has not declared that it uses it'],
+    ['input-provided', undefined, '1-1'],
+    ['review-rejected', 'files/read', 'lead: asks for password=[redacted]'],
+    ['settled-happened', undefined, 'lead: seen in the ledger'],
+  ]);
+  expect((await verifyAudit(log, Date.now())).findings).toEqual([]);
 });
 
 test('an event whose data cannot be read, or that is in another partition than its key says, has its entry', async () => {

@@ -16,7 +16,7 @@ const resource = { type: 'model', id: 'small' };
 const target = { id: 'openai/small', connection: 'openai', name: 'small' };
 const decision = { configurationVersion: 'v1', policies: ['all'], reason: 'permitted by all' };
 
-const event = <T extends EventType>(
+export const event = <T extends EventType>(
   type: T,
   source: string,
   key: string,

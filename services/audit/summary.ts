@@ -1,15 +1,17 @@
 /** What an audit entry says of an event beside where it is: who, what, of what, with what outcome, and why. */
 import type { Request } from '../../schemas/generated.ts';
 import type { EventData, Reads } from '../../topics/index.ts';
+import { redaction } from '../runtime/redaction.ts';
 import type { Evidence } from './chain.ts';
 
 export type Summary = Pick<Evidence, 'subject' | 'action' | 'resource' | 'outcome' | 'reason' | 'configurationVersion'>;
 
 const MAX_REASON = 500;
 
-/** A reason may quote an upstream: it is cut, and never inside a character, which the log could not hold. */
-const bounded = (text: string): string =>
-  text.length > MAX_REASON ? `${text.slice(0, MAX_REASON).toWellFormed()}…` : text;
+const cut = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max).toWellFormed()}…` : text);
+
+/** A reason may quote an upstream: it is without secrets and cut, never inside a character, which the log could not hold. */
+const bounded = (text: string): string => cut(redaction.text(cut(text, 4 * MAX_REASON)), MAX_REASON);
 
 const nothing: Summary = {
   subject: null,
@@ -22,8 +24,12 @@ const nothing: Summary = {
 
 const asked = (
   by: Pick<Request, 'subject' | 'action' | 'resource'> | null,
-): Pick<Summary, 'subject' | 'action' | 'resource'> =>
-  by ? { subject: by.subject, action: by.action, resource: by.resource } : nothing;
+): Pick<Summary, 'subject' | 'action' | 'resource'> => {
+  if (!by) return nothing;
+  const { type, id } = by.resource;
+  // The URI of a resource of a server may hold a password, or a key in its query.
+  return { subject: by.subject, action: by.action, resource: { type, id: redaction.text(id) } };
+};
 
 const agentOf = ({ agent }: { agent: string }) => ({ type: 'agent', id: agent });
 const ofAgent = (by: { agent: string; subject: Request['subject'] }) => ({
@@ -70,6 +76,17 @@ const summaries = {
   ProbeSucceeded: (d) => ({ outcome: 'probe-succeeded', reason: bounded(d.target.id) }),
   ResponseCompleted: (d) => ({ ...asked(d), outcome: 'completed' }),
   ResponseFailed: (d) => ({ ...asked(d), outcome: 'failed', reason: failed(d.failure) }),
+  InputProvided: (d) => ({ outcome: 'input-provided', reason: bounded(d.inputId) }),
+  EffectSettled: (d) => ({
+    outcome: d.happened ? 'settled-happened' : 'settled-not-happened',
+    reason: bounded(`${d.by}: ${d.note}`),
+  }),
+  DefinitionReviewed: (d) => ({
+    action: 'definition.review',
+    resource: { type: d.kind.toLowerCase(), id: redaction.text(`${d.server}/${d.name}`) },
+    outcome: `review-${d.verdict.toLowerCase()}`,
+    reason: bounded(`${d.by}${d.note ? `: ${d.note}` : ''}`),
+  }),
   TaskUpdated: (d) => ({ ...ofAgent(d), outcome: d.state }),
   TaskCancelRequested: (d) => ({ ...ofAgent(d), outcome: 'cancel-requested', reason: bounded(d.reason) }),
   ReportRefused: (d) => ({

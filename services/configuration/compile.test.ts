@@ -81,6 +81,20 @@ prices:
   ]);
 });
 
+test('prices of tools are billionths for a call, a millisecond and a byte', () => {
+  const { prices } = configuration(`mcp: { servers: { search: { url: https://t.example.com/mcp } } }
+prices: { tools: { search/find: { call: 0.01, second: 0.003, requestMegabyte: 0.5, responseMegabyte: 1 } } }
+`);
+  const nanosPer = { tool_calls: 10_000_000, tool_ms: 3_000, request_bytes: 500, response_bytes: 1_000 };
+  expect(prices).toEqual([{ of: 'tool/search/find', nanosPer }]);
+});
+
+test('what is not shown of events is part of the configuration', () => {
+  const { redaction } = configuration(`redaction: { fields: [iban, cardNumber], patterns: ['DE[0-9]{20}'] }`);
+  expect(redaction).toEqual({ fields: ['cardNumber', 'iban'], patterns: ['DE[0-9]{20}'] });
+  expect(configuration('models: {}').redaction).toEqual({ fields: [], patterns: [] });
+});
+
 test("a key acts for its agent, its agent's unit and tenant, and a person", () => {
   const { credentials } = configuration(`${providers}models: {}
 tenants: [acme]

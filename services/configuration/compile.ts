@@ -33,6 +33,7 @@ export const compile = (file: MeshFile, policies: Document['policies'], env: Env
     endpoints: endpoints(file),
     currency: file.prices.currency,
     prices: prices(file),
+    redaction: { fields: file.redaction.fields.toSorted(order), patterns: file.redaction.patterns },
     limits: {
       requestsInFlight: file.limits.requestsInFlight,
       requestsInFlightPerCredential: file.limits.requestsInFlightPerKey,
@@ -177,11 +178,12 @@ const servers = (file: MeshFile): Document['servers'] =>
   }));
 
 const endpoints = (file: MeshFile): Document['endpoints'] =>
-  entries(file.mcp.endpoints).map(([name, { title, instructions, servers, tools }]) => ({
+  entries(file.mcp.endpoints).map(([name, { title, instructions, servers, agents, tools }]) => ({
     name,
     title: title ?? null,
     instructions: instructions ?? null,
     servers: servers.toSorted(order),
+    agents: agents.toSorted(order),
     tools: entries(tools).map(([known, { server, tool, description, defaults }]) => ({
       server,
       tool: tool ?? known,
@@ -203,8 +205,25 @@ const prices = (file: MeshFile): Document['prices'] => {
   return [
     ...entries(file.prices.models).map(([model, one]) => price(`model/${model}`, one)),
     ...entries(file.prices.targets).map(([target, one]) => price(target, one)),
+    ...entries(file.prices.tools).map(([tool, one]) => ({ of: `tool/${tool}`, nanosPer: toolNanos(one) })),
   ];
 };
+
+const toolMeters = {
+  call: { meter: 'tool_calls', units: 1 },
+  second: { meter: 'tool_ms', units: 1_000 },
+  requestMegabyte: { meter: 'request_bytes', units: 1_000_000 },
+  responseMegabyte: { meter: 'response_bytes', units: 1_000_000 },
+} as const;
+
+/** By meter, billionths of the currency for one. */
+const toolNanos = (price: MeshFile['prices']['tools'][string]): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(price).map(([field, amount]) => {
+      const { meter, units } = toolMeters[field as keyof typeof toolMeters];
+      return [meter, Math.round(amount * 1e9) / units];
+    }),
+  );
 
 /** Billionths of the currency for one, from its price per million: a millionth of it is a thousand billionths. */
 const nanosOf = (perMillion: number) => Math.round(perMillion * 1e9) / 1e6;

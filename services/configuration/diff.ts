@@ -63,12 +63,20 @@ const mcpServer = (document: Document, one: Document['servers'][number]): [strin
   ];
 };
 
-const endpoint = ({ name, title, instructions, servers, tools }: Document['endpoints'][number]): [string, Fields] => [
+const endpoint = ({
+  name,
+  title,
+  instructions,
+  servers,
+  agents,
+  tools,
+}: Document['endpoints'][number]): [string, Fields] => [
   `mcp.endpoints.${name}`,
   {
     title: shown(title),
     instructions: shown(instructions),
     servers: shown(servers),
+    agents: shown(agents),
     ...Object.fromEntries(tools.map((tool) => [`tools.${tool.name}`, hidden(JSON.stringify(tool))])),
   },
 ];
@@ -113,13 +121,15 @@ const things = (document: Document): [thing: string, fields: Fields][] => [
 ];
 
 /** What is always there. */
-const settings = ({ currency, limits, routing, a2a }: Document): Fields => ({
+const settings = ({ currency, redaction, limits, routing, a2a }: Document): Fields => ({
   'a2a.root': shown(a2a.rootAgent),
   'a2a.publicUrl': shown(a2a.publicUrl),
   'a2a.deadline': duration(a2a.turnDeadlineMs),
   'a2a.maxDepth': shown(a2a.maxDepth),
   'a2a.pushTo': shown(a2a.pushTo),
   'prices.currency': shown(currency),
+  'redaction.fields': shown(redaction.fields),
+  'redaction.patterns': shown(redaction.patterns),
   'limits.requestsInFlight': shown(limits.requestsInFlight),
   'limits.requestsInFlightPerKey': shown(limits.requestsInFlightPerCredential),
   'limits.bodySize': shown(printSize(limits.bodyBytes)),

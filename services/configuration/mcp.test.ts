@@ -83,6 +83,29 @@ test.each([
   expect(problems(text)).toEqual([`mesh.yaml:${problem}`]);
 });
 
+const agents = `tenants: [t]
+units: { u: { tenant: t } }
+people: [p]
+agents: { planner: { unit: u, owner: p, log: true }, desk: { unit: u, owner: p } }
+mcp:
+  servers: { files: { command: [x] } }
+`;
+
+test('agents are tools of an endpoint where they can be called, under names of their own', () => {
+  const endpoint = (text: string) => `${agents}  endpoints: { all: { ${text} } }\n`;
+  const { file } = readOf(endpoint('agents: [planner]'));
+  expect(parseConfiguration(compile(file, [], {})).endpoints).toMatchObject([{ name: 'all', agents: ['planner'] }]);
+  expect(problems(endpoint('agents: [planer]'))).toEqual([
+    'mesh.yaml:7:32 mcp.endpoints.all.agents[0]: no agent is called planer; did you mean planner?',
+  ]);
+  expect(problems(endpoint('agents: [desk]'))).toEqual([
+    'mesh.yaml:7:32 mcp.endpoints.all.agents[0]: desk cannot be called: it has neither url nor log',
+  ]);
+  expect(problems(endpoint('agents: [planner], tools: { planner: { server: files, tool: plan } }'))).toEqual([
+    'mesh.yaml:7:23 mcp.endpoints.all.agents: one of them has the name of a tool of this endpoint',
+  ]);
+});
+
 test('what an agent declares is server/tool, server/* or *', () => {
   const agent = (tools: string) =>
     `tenants: [t]\nunits: { u: { tenant: t } }\npeople: [p]\nagents:\n  a: { unit: u, owner: p, tools: [${tools}] }\n`;
@@ -200,6 +223,7 @@ test('what it compiles to', () => {
       title: 'Desk',
       instructions: null,
       servers: ['web'],
+      agents: [],
       tools: [
         { server: 'files', tool: 'list', name: 'list', description: null, defaults: {} },
         { server: 'files', tool: 'read', name: 'look', description: null, defaults: { depth: 2 } },

@@ -118,6 +118,24 @@ const price = z
   })
   .describe('In the currency, per million tokens.');
 
+const amount = z.number().min(0).max(1_000_000);
+const toolPrice = z
+  .strictObject({
+    call: amount.optional().describe('Of a call.'),
+    second: amount.optional().describe('Of a second that a call takes.'),
+    requestMegabyte: amount.optional().describe('Of a million bytes sent to the tool.'),
+    responseMegabyte: amount.optional().describe('Of a million bytes that it answers.'),
+  })
+  .describe('In the currency. What the tool itself reports that a call cost (parley/cost in _meta) is added.');
+
+const isPattern = (text: string): boolean => {
+  try {
+    return !new RegExp(text).test('');
+  } catch {
+    return false;
+  }
+};
+
 const agent = z
   .strictObject({
     unit: name.describe('The unit that pays for it.'),
@@ -239,6 +257,11 @@ const endpoint = z
     title: z.string().min(1).max(256).optional().describe('What clients show to people.'),
     instructions: z.string().min(1).max(10_000).optional().describe('For the model.'),
     servers: z.array(name).max(100).default([]).describe('Servers all of which is in it, under their own names.'),
+    agents: z
+      .array(name)
+      .max(100)
+      .default([])
+      .describe('Agents that can be called, each as a tool of its name that sends it a message.'),
     tools: z
       .record(
         toolName,
@@ -252,15 +275,21 @@ const endpoint = z
       .default({})
       .describe('Tools, by the names that clients of this endpoint know them by.'),
   })
+  .refine(({ agents, tools }) => !agents.some((agent) => Object.hasOwn(tools, agent)), {
+    path: ['agents'],
+    message: 'one of them has the name of a tool of this endpoint',
+  })
   .describe('A chosen set of what servers offer, as an MCP server of its own at /mcp/<name>.');
 
 /** The file. Durations come out as milliseconds, sizes as bytes, instants as ISO 8601 in UTC. */
 export const meshFile = z
   .strictObject({
     providers: z
-      // Prices are recorded by target, provider/model, or by resource, model/name: the two must not be confused.
+      // Prices are recorded by target, provider/model, or by resource, as model/name: the two must not be confused.
       .record(
-        name.refine((provider) => provider !== 'model', 'must not be called model'),
+        name
+          .refine((provider) => provider !== 'model', 'must not be called model')
+          .refine((provider) => provider !== 'tool', 'must not be called tool'),
         provider,
       )
       .default({})
@@ -276,6 +305,10 @@ export const meshFile = z
           .record(words(/^[!-~][ -~]*$/, 321, 'provider/model'), price)
           .default({})
           .describe("Prices by target, as provider/model; these go before the model's."),
+        tools: z
+          .record(words(/^[A-Za-z0-9][A-Za-z0-9._-]*\/[!-~]+$/, 321, 'server/tool'), toolPrice)
+          .default({})
+          .describe('Prices of tools, as server/tool. Those that have none are counted, and cost nothing.'),
       })
       .prefault({})
       .describe(
@@ -360,6 +393,32 @@ export const meshFile = z
       })
       .prefault({})
       .describe('Tools, prompts and resources (MCP).'),
+    redaction: z
+      .strictObject({
+        fields: z
+          .array(words(/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/, 128, 'the name of a field, e.g. card_number'))
+          .max(200)
+          .default([])
+          .describe('Names of fields that hold secrets, alone or at the end of a name, in whatever case.'),
+        patterns: z
+          .array(
+            z
+              .string()
+              .min(1)
+              .max(500)
+              .refine(
+                isPattern,
+                'must be a regular expression, and one that does not match empty text, e.g. DE[0-9]{20}',
+              ),
+          )
+          .max(100)
+          .default([])
+          .describe('Regular expressions of secrets in text.'),
+      })
+      .prefault({})
+      .describe(
+        'What is not shown of events, beside passwords, tokens and keys in use. The log itself holds what was sent.',
+      ),
     policies: z
       .array(z.string().min(1).max(1024))
       .max(100)

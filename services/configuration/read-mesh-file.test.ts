@@ -90,7 +90,7 @@ test.each([
   [`tenants: ["\${TENANT}"]`, '6:11 tenants[0]: must be a name of letters, digits, dots, dashes and underscores'],
   [
     '__proto__: {}',
-    '6:1 __proto__: is not a known field; known: providers, models, prices, tenants, units, people, agents, keys, limits, routing, a2a, mcp, policies',
+    '6:1 __proto__: is not a known field; known: providers, models, prices, tenants, units, people, agents, keys, limits, routing, a2a, mcp, redaction, policies',
   ],
 ])('%s', (line, problem) => {
   expect(problems(`${provider}${model}${line}\n`)[0]).toBe(`mesh.yaml:${problem}`);
@@ -234,4 +234,26 @@ test('lines are found through anchors and aliases', () => {
   expect(problems(text)).toContain(
     'mesh.yaml:1:10 models.a.targets[0].provider: no provider is called nobody; there are none yet',
   );
+});
+
+test.each([
+  [
+    'mcp: { servers: { files: { command: [x] } } }\nprices: { tools: { file/read: { call: 1 } } }\n',
+    'mesh.yaml:2:20 prices.tools.file/read: no MCP server is called file; did you mean files?',
+  ],
+  ['prices: { tools: { read: { call: 1 } } }\n', 'mesh.yaml:1:20 prices.tools.read: must be server/tool'],
+  [
+    `redaction: { patterns: ['a('] }\n`,
+    'mesh.yaml:1:25 redaction.patterns[0]: must be a regular expression, and one that does not match empty text, e.g. DE[0-9]{20}',
+  ],
+  [
+    `redaction: { patterns: ['x*'] }\n`,
+    'mesh.yaml:1:25 redaction.patterns[0]: must be a regular expression, and one that does not match empty text, e.g. DE[0-9]{20}',
+  ],
+  [
+    'providers: { tool: { url: https://models.example.com/v1 } }\n',
+    'mesh.yaml:1:14 providers.tool: must not be called tool',
+  ],
+])('prices of tools, and what is redacted: %j', (text, problem) => {
+  expect(problems(text)).toContain(problem);
 });

@@ -16,6 +16,7 @@ const references: readonly { at: readonly string[]; names?: 'keys'; to: Section;
   { at: ['mcp', 'servers', '*', 'twins', '*'], to: 'mcp.servers', one: 'MCP server' },
   { at: ['mcp', 'endpoints', '*', 'servers', '*'], to: 'mcp.servers', one: 'MCP server' },
   { at: ['mcp', 'endpoints', '*', 'tools', '*', 'server'], to: 'mcp.servers', one: 'MCP server' },
+  { at: ['mcp', 'endpoints', '*', 'agents', '*'], to: 'agents', one: 'agent' },
   { at: ['keys', '*', 'agent'], to: 'agents', one: 'agent' },
   { at: ['keys', '*', 'person'], to: 'people', one: 'person' },
 ];
@@ -62,6 +63,17 @@ const unknownNames = (file: unknown): Finding[] =>
     });
   });
 
+/** Agents that are offered as tools, and only call others. */
+const uncallable = (file: unknown): Finding[] => {
+  const agents = new Map(select(file, ['agents', '*']).map(({ path, value }) => [path.at(-1), value]));
+  return select(file, ['mcp', 'endpoints', '*', 'agents', '*']).flatMap(({ path, value }) => {
+    const agent = agents.get(value as string);
+    if (agent === undefined) return [];
+    const { url, log } = Object.fromEntries(members(agent));
+    return url || log ? [] : [{ path, message: `${value} cannot be called: it has neither url nor log` }];
+  });
+};
+
 /** provider/model of every target, by where it is. */
 const targetIds = (file: unknown): { path: Segment[]; id: string }[] =>
   select(file, ['models', '*', 'targets', '*']).flatMap(({ path, value }) => {
@@ -74,6 +86,17 @@ const unknownTargets = (file: unknown): Finding[] => {
   return select(file, ['prices', 'targets', '*']).flatMap(({ path }) => {
     const id = String(path.at(-1));
     return known.includes(id) ? [] : [{ path, message: `no model has the target ${id}${suggestion(id, known)}` }];
+  });
+};
+
+/** Which tools a server has is for it to say: only that there is such a server is known. */
+const unknownPricedTools = (file: unknown): Finding[] => {
+  const known = names(file, 'mcp.servers');
+  return select(file, ['prices', 'tools', '*']).flatMap(({ path }) => {
+    const [server = ''] = String(path.at(-1)).split('/');
+    return known.includes(server)
+      ? []
+      : [{ path, message: `no MCP server is called ${server}${suggestion(server, known)}` }];
   });
 };
 
@@ -119,6 +142,8 @@ const repetitions = (file: unknown): Finding[] => [
 /** Every name that does not exist, and everything that is there twice. */
 export const referenceFindings = (file: unknown): Finding[] => [
   ...unknownNames(file),
+  ...uncallable(file),
   ...unknownTargets(file),
+  ...unknownPricedTools(file),
   ...repetitions(file),
 ];

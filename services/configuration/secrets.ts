@@ -1,11 +1,11 @@
+import { keyShape } from '../runtime/redaction.ts';
 import type { Finding, Segment } from './problem.ts';
 import { select } from './references.ts';
 
 const reference = /\$\{[A-Za-z_][A-Za-z0-9_]*\}/;
 const secretHeader =
   /^(authorization|proxy-authorization|cookie|x-api-key|api-key|.*(token|secret|password|credential).*)$/i;
-/** The shapes of keys in use: OpenAI and its like, GitHub, Slack, AWS, Google, Hugging Face, JWT. */
-const secretShape = /\b(sk-|sk_|gh[opsu]_|xox[a-z]-|hf_|gsk_|AKIA|AIza|eyJ[\w-]+\.eyJ)[\w-]{12,}/;
+const secretShape = new RegExp(keyShape);
 const remedy = `put it into an environment variable and write \${ITS_NAME}`;
 
 const strings = (value: unknown, path: Segment[] = []): { path: Segment[]; value: string }[] => {

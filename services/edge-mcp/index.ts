@@ -16,6 +16,8 @@ export const edgeMcp: Service = {
     'mesh.sessions',
     'mesh.inputs',
     'mesh.server-changes',
+    'mesh.agents',
+    'mesh.task-updates',
     'mesh.decisions',
     'mesh.dispatches',
     'mesh.attempts',

@@ -100,6 +100,8 @@ const endpoint = z.object({
   instructions: z.string().nullable(),
   /** Servers all of which is in it, under the names that they give it. */
   servers: z.array(z.string()),
+  /** Agents, each a tool of its name. */
+  agents: z.array(z.string()).default([]),
   tools: z.array(
     z.object({
       server: z.string(),
@@ -134,17 +136,27 @@ const price = z.object({
   nanosPer: z.record(z.string(), z.number()),
 });
 
+/** What readers of the log do not show, beside what they never do. */
+const redaction = z.object({
+  /** Names of fields. */
+  fields: z.array(z.string()),
+  /** Regular expressions. */
+  patterns: z.array(z.string()),
+});
+
 /** A mesh without agents that can be called and without MCP servers, as versions of before there were any have it. */
 export const noAgents: {
   agents: z.infer<typeof agent>[];
   servers: z.infer<typeof server>[];
   endpoints: z.infer<typeof endpoint>[];
   a2a: z.infer<typeof a2a>;
+  redaction: z.infer<typeof redaction>;
 } = {
   agents: [],
   servers: [],
   endpoints: [],
   a2a: { rootAgent: null, publicUrl: null, turnDeadlineMs: 604_800_000, maxDepth: 8, pushTo: [] },
+  redaction: { fields: [], patterns: [] },
 };
 
 const configuration = z.object({
@@ -157,6 +169,7 @@ const configuration = z.object({
   endpoints: z.array(endpoint).default(noAgents.endpoints),
   currency: z.string(),
   prices: z.array(price),
+  redaction: redaction.default(noAgents.redaction),
   limits: z.object({
     requestsInFlight: z.number(),
     requestsInFlightPerCredential: z.number(),

@@ -132,7 +132,9 @@ export const startCatalogue = (
 
   const isDue = (watch: Watched, version: string) => {
     const since = now() - watch.askedAt;
-    return watch.version !== version || since >= times.everyMs || (watch.changed && since >= times.restMs);
+    // Asked while it is not heard, it would be asked in vain, and what changed would be forgotten.
+    const isHeard = since >= times.restMs && now() >= watch.quietUntil;
+    return watch.version !== version || since >= times.everyMs || (watch.changed && isHeard);
   };
 
   const ask = (server: ServerConfiguration, configuration: Configuration, watch: Watched) => {

@@ -1,6 +1,9 @@
 /** What the mesh answers to a request of either era, but for what belongs to the era. */
 
 import type { Definitions } from '../../runtime/mcp/definitions.ts';
+import { sendToAgent } from './agents/send.ts';
+import type { AgentTool } from './agents/tool.ts';
+import type { Updates } from './agents/updates.ts';
 import { type AskedMethod, asked } from './asked.ts';
 import { capabilitiesOf, infoOf, instructionsOf } from './lists.ts';
 import type { Names } from './names.ts';
@@ -12,7 +15,14 @@ import type { Visit } from './visit.ts';
 
 export interface Edge extends Mesh {
   definitions: Definitions;
+  updates: Updates;
 }
+
+/** The agent that a call means, where it means one. */
+export const agentIn = ({ agents }: Names, method: string, params: unknown): AgentTool | undefined => {
+  const { name } = (params ?? {}) as { name?: unknown };
+  return method === 'tools/call' && typeof name === 'string' ? agents.get(name) : undefined;
+};
 
 /** @throws McpProblem where the endpoint is gone */
 export const namesOf = ({ visibility }: Edge, { inForce, endpoint }: Visit): Names => {
@@ -45,7 +55,13 @@ export const ask = (
   exchange: Exchange,
   round?: Round,
 ): Promise<Record<string, unknown>> => {
-  const wanted = asked(namesOf(edge, visit), visit.endpoint, method, params);
+  const names = namesOf(edge, visit);
+  const agent = agentIn(names, method, params);
+  if (agent) {
+    Object.assign(visit.said, { name: agent.name });
+    return sendToAgent(edge, visit, agent, (params as { arguments?: unknown }).arguments, exchange);
+  }
+  const wanted = asked(names, visit.endpoint, method, params);
   Object.assign(visit.said, { name: wanted.name });
   return relay(edge, visit, wanted, exchange, round);
 };

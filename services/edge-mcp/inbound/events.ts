@@ -13,7 +13,14 @@ export const answerTypes = [
 /** Where they are. */
 export const answerTopics = ['mesh.decisions', 'mesh.dispatches', 'mesh.responses'] as const;
 
+/** What is heard of a request: what follows from it, and what its client answers to its server's questions. */
+export const heardTypes = [...answerTypes, 'InputProvided'] as const satisfies readonly EventType[];
+
 /** Answers are waited for; refusals are rare and lie among records that are heard by policy's and routing's readers. */
-export const heard = { topics: ['mesh.responses'], rarer: ['mesh.decisions', 'mesh.dispatches'] } as const;
+export const heard = {
+  topics: ['mesh.responses'],
+  rarer: ['mesh.decisions', 'mesh.dispatches', 'mesh.inputs'],
+} as const;
 
 export type AnswerEvent = AnyRecorded<(typeof answerTypes)[number]>;
+export type HeardEvent = AnyRecorded<(typeof heardTypes)[number]>;

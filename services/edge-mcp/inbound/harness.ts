@@ -68,6 +68,7 @@ export const configurationOf = (more: Partial<Configuration> = {}): Configuratio
       title: 'The desk',
       instructions: 'Be kind.',
       servers: ['files', 'web'],
+      agents: [],
       tools: [{ server: 'web', tool: 'fetch', name: 'get_page', description: 'Gets a page.', defaults: { depth: 1 } }],
     },
   ],
@@ -104,7 +105,10 @@ export const meshOf = (log: Log, received: Recorded<'RequestReceived'>) => {
     log.append([follow(source, received, `${type} ${index++}`, type, data, Date.now())]);
   return {
     request,
-    message: readRequest(request.message),
+    get message() {
+      return readRequest(request.message);
+    },
+    say,
     deny: (reason: DenialReason) => say('policy', 'RequestDenied', { ...asked(request), reason, decision }),
     chunk: (chunk: McpChunk) =>
       say('edge-mcp', 'ResponseChunk', { index: chunks++, attempt: 1, payload: writeChunk(chunk) }),
@@ -310,7 +314,12 @@ export interface Answer {
   result: { protocolVersion: string; requestState: string; [name: string]: unknown };
   error: { code: number; [name: string]: unknown };
 }
-export const answerOf = async (response: Response): Promise<Answer> => (await response.json()) as Answer;
+/** The message that a body is, or the last one of a stream. */
+export const answerOf = async (response: Response): Promise<Answer> => {
+  const body = await response.text();
+  const said = body.match(/(?<=^data: ).+$/gm)?.at(-1) ?? body;
+  return JSON.parse(said) as Answer;
+};
 
 /** One HTTP request to an edge, as any client may make it. */
 export const post = (url: string, body: unknown, headers: Record<string, string> = {}, path = '/mcp/files') =>

@@ -19,10 +19,12 @@ import { PROTOCOL } from '../../runtime/mcp/message.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
 import type { KnownDefinitions } from '../catalogue/known-definitions.ts';
 import { account } from './account.ts';
+import { followCards } from './agents/cards.ts';
+import { followUpdates } from './agents/updates.ts';
 import type { Edge } from './answers.ts';
 import { startChanges } from './changes.ts';
 import { type Door, type Entered, letIn } from './door.ts';
-import { answerTypes, heard } from './events.ts';
+import { heard, heardTypes } from './events.ts';
 import { type Message as LegacyMessage, startLegacy } from './legacy.ts';
 import { METADATA_PATH, metadataOf } from './metadata.ts';
 import { createModern, type Message } from './modern.ts';
@@ -42,9 +44,19 @@ export interface InboundTimes {
   drainMs: number;
   /** How long a session that is not known here is waited for, milliseconds. */
   sessionMs: number;
+  /** After how long without a word a client is told that its call goes on, milliseconds. */
+  keepAliveMs: number;
+  /** After how long a call of a client that takes tasks becomes one, milliseconds. */
+  taskMs: number;
 }
 
-export const defaultTimes: InboundTimes = { appendMs: APPEND_MS, drainMs: 20_000, sessionMs: 2_000 };
+export const defaultTimes: InboundTimes = {
+  appendMs: APPEND_MS,
+  drainMs: 20_000,
+  sessionMs: 2_000,
+  keepAliveMs: 10_000,
+  taskMs: 500,
+};
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -66,16 +78,24 @@ export const startInbound = async (
     revision += 1;
   });
   const { definitions } = known;
-  const visibility = createVisibility(definitions, () => revision);
-  const [asker, sessions, changes] = await Promise.all([
-    startAsker(log, heard, answerTypes),
+  const cards = await followCards(log, logger);
+  const visibility = createVisibility(definitions, () => revision, cards.descriptionOf);
+  const [asker, updates, sessions, changes] = await Promise.all([
+    startAsker(log, heard, heardTypes),
+    followUpdates(log),
     followSessions(log, logger, now, times.sessionMs),
     startChanges(log, logger, visibility, configuration, now),
   ]);
   const tellChanges = known.changed(changes.changed);
+  cards.changed(() => {
+    revision += 1;
+    changes.changed();
+  });
   const cancellations = createCancellations(log, logger, now);
   const callers = createCallers(SOURCE, log, logger, now);
-  const edge: Edge = { context: { ...context, logger }, log, asker, cancellations, visibility, definitions };
+  const { keepAliveMs, taskMs } = times;
+  const mesh = { context: { ...context, logger }, log, asker, cancellations, visibility, keepAliveMs, taskMs };
+  const edge: Edge = { ...mesh, definitions, updates };
   const modern = createModern(edge, changes);
   const legacy = await startLegacy(edge, sessions, changes);
   const inside = new Set<ServerResponse>();
@@ -218,8 +238,17 @@ export const startInbound = async (
       for (const response of inside) response.destroy();
       countRevisions();
       tellChanges();
+      modern.close();
       callers.close();
-      await Promise.all([asker.close(), sessions.close(), changes.close(), legacy.close(), cancellations.close()]);
+      await Promise.all([
+        asker.close(),
+        updates.close(),
+        cards.close(),
+        sessions.close(),
+        changes.close(),
+        legacy.close(),
+        cancellations.close(),
+      ]);
     },
   };
 };

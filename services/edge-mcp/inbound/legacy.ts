@@ -213,7 +213,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     const method = body.method ?? '';
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: opened === undefined ? undefined : () => opened,
-      enableJsonResponse: !isAsked(method),
+      keepAliveMs: edge.keepAliveMs,
     });
     transport.setSupportedProtocolVersions(LEGACY_VERSIONS);
     transport.onerror = (error) => logger.debug({ err: error }, 'a message could not be passed');
@@ -245,7 +245,10 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
   };
 
   const listen = async (visit: Visit, session: SessionChanged): Promise<void> => {
-    const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: undefined });
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: undefined,
+      keepAliveMs: edge.keepAliveMs,
+    });
     transport.setSupportedProtocolVersions(LEGACY_VERSIONS);
     const end = () => void transport.close();
     const tell = (method: string, params?: { uri: string }) =>

@@ -2,7 +2,7 @@
 import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { Definitions } from '../../runtime/mcp/definitions.ts';
-import type { Names, Offer } from './names.ts';
+import type { Names } from './names.ts';
 import { invalidParams } from './problems.ts';
 import type { Seen } from './visible.ts';
 
@@ -11,11 +11,16 @@ const PAGE = 500;
 export const TTL_MS = 5_000;
 export const caching = { ttlMs: TTL_MS, cacheScope: 'private' } as const;
 
+interface Listed {
+  name: string;
+  shown: Record<string, unknown>;
+}
+
 const listed = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'templates',
+  'tools/list': ({ tools, agents }: Seen): readonly Listed[] => [...tools, ...agents],
+  'prompts/list': ({ prompts }: Seen): readonly Listed[] => prompts,
+  'resources/list': ({ resources }: Seen): readonly Listed[] => resources,
+  'resources/templates/list': ({ templates }: Seen): readonly Listed[] => templates,
 } as const;
 type ListMethod = keyof typeof listed;
 const memberOf: Record<ListMethod, string> = {
@@ -30,11 +35,11 @@ export const isList = (method: string): method is ListMethod => Object.hasOwn(li
 /** Where a page begins: after so many, the last of which had this name. */
 const cursor = z.tuple([z.number().int().positive(), z.string()]);
 
-const writeCursor = (after: number, { name }: Offer): string =>
+const writeCursor = (after: number, { name }: Listed): string =>
   Buffer.from(JSON.stringify([after, name])).toString('base64url');
 
 /** A list that changed in between goes on after the same name, or else at the same place. @throws McpProblem */
-const startOf = (offers: readonly Offer[], text: string): number => {
+const startOf = (offers: readonly Listed[], text: string): number => {
   let read: unknown;
   try {
     read = JSON.parse(Buffer.from(text, 'base64url').toString());
@@ -53,7 +58,7 @@ const startOf = (offers: readonly Offer[], text: string): number => {
 export const listOf = (seen: Seen, method: ListMethod, params: unknown, page = PAGE): Record<string, unknown> => {
   const parsed = z.looseObject({ cursor: z.string().optional() }).safeParse(params ?? {});
   if (!parsed.success) throw invalidParams('Invalid cursor');
-  const offers: readonly Offer[] = seen[listed[method]];
+  const offers = listed[method](seen);
   const start = parsed.data.cursor === undefined ? 0 : startOf(offers, parsed.data.cursor);
   const end = start + page;
   const last = offers[end - 1];

@@ -9,15 +9,16 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { META } from '../../runtime/mcp/message.ts';
-import { ask, type Edge, namesOf, presentation, seenBy } from './answers.ts';
+import { agentIn, ask, type Edge, namesOf, presentation, seenBy } from './answers.ts';
 import { type AskedMethod, isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
 import { caching, isList, listOf } from './lists.ts';
-import { errorOf, McpProblem, noSuchMethod, staleState } from './problems.ts';
+import { errorOf, McpProblem, noSuchMethod, staleState, TASKS } from './problems.ts';
 import type { Exchange } from './relay.ts';
 import { inputProvided, type Speaker } from './request.ts';
 import { openRound, type Round, sealRound } from './rounds.ts';
-import { anotherOf, type Visit } from './visit.ts';
+import { createTasks, isTaskMethod, taskProblem } from './tasks/methods.ts';
+import { anotherOf, headerOf, type Visit } from './visit.ts';
 import { webRequest, write } from './web.ts';
 
 /** Resources that one stream may listen to. */
@@ -71,7 +72,7 @@ class Endpoint extends McpServer {
         getValidator: () => () => ({ valid: true, data: undefined as never, errorMessage: undefined }),
       },
     });
-    this.server.registerCapabilities(capabilities);
+    this.server.registerCapabilities({ ...capabilities, extensions: { [TASKS]: {} } });
     this.#schemaOf = schemaOf;
   }
   override toolInputSchemaJson(name: string): Record<string, unknown> | undefined {
@@ -79,18 +80,27 @@ class Endpoint extends McpServer {
   }
 }
 
+/**
+ * The SDK knows the tasks extension's methods as those of a revision that this is not, and refuses them; by another name it
+ * hands them on.
+ */
+const ANOTHER_NAME = 'parley/';
+
 export interface Modern {
   serve(visit: Visit, body: Message): Promise<void>;
   /** Ends the streams that stay open. */
   end(): void;
   /** Gives up what is in flight. */
   giveUp(): void;
+  /** Nothing is followed any more. */
+  close(): void;
 }
 
 export const createModern = (edge: Edge, changes: Changes): Modern => {
   const { signing, logger } = edge.context;
   const listening = new Set<McpHttpHandler>();
   const stopping = new AbortController();
+  const tasks = createTasks(edge);
 
   /** The round that a request goes on with, where it is the mesh's own that it brings back. */
   const roundOf = async (visit: Visit, requestState: string | undefined): Promise<Round | undefined> => {
@@ -109,25 +119,33 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
     signal: AbortSignal,
   ): Promise<Record<string, unknown>> => {
     if (isList(method)) return { ...listOf(await seenBy(edge, visit), method, params), ...caching };
+    if (isTaskMethod(method)) return tasks.serve(visit, method, params);
     if (!isAsked(method)) throw noSuchMethod();
-    const speaker = speakerOf(params);
     const { inputResponses = {}, requestState } = retry.safeParse(params ?? {}).data ?? {};
     const round = await roundOf(visit, requestState);
     const contextId = round?.contextId ?? visit.contextId;
     const requestId = round?.mcpRequest ?? visit.requestId;
     Object.assign(visit, { contextId, requestId });
+    const said = speakerOf(params);
+    // A task of an agent is A2A's: no other is made of it.
+    const isOfServer = !agentIn(namesOf(edge, visit), method, params);
+    const begun = method === 'tools/call' && !round && isOfServer ? tasks.begin(visit, said, params) : undefined;
+    const instead = begun?.instead;
     const { inputResponses: _responses, requestState: _state, ...rest } = params ?? {};
-    return ask(
+    const answered = ask(
       edge,
       visit,
       method,
       round ? rest : params,
       {
         contextId,
-        speaker,
+        speaker: begun?.speaker ?? said,
         signal,
         tell,
+        instead,
         question: async ({ id, method, params: question }, chunk) => {
+          // A person takes longer than a connection lasts.
+          if (instead) return instead.result();
           const given = inputResponses[id];
           if (round && given) {
             const { traceparent } = round;
@@ -159,6 +177,7 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
       },
       round,
     );
+    return answered.finally(() => begun?.over());
   };
 
   const nothing = async () => {};
@@ -198,6 +217,12 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
       const left = new AbortController();
       response.once('close', () => left.abort('CLIENT_GONE'));
       const signal = AbortSignal.any([left.signal, stopping.signal]);
+      const problem = taskProblem(visit, message.method, message.params ?? {}, speakerOf(message.params));
+      if (problem) {
+        visit.said.ended = 'REFUSED';
+        const error = { jsonrpc: '2.0', id: message.id, error: errorOf(problem) };
+        return write(Response.json(error, { status: 400 }), visit, {});
+      }
       const isListening = message.method === 'subscriptions/listen';
       const body = isListening ? await subscribed(visit, message, signal) : message;
 
@@ -212,7 +237,7 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
           const schema = names.tools.get(name)?.shown.inputSchema;
           return typeof schema === 'object' && schema !== null ? (schema as Record<string, unknown>) : undefined;
         });
-        if (!isList(body.method) && !isAsked(body.method)) return server;
+        if (!isList(body.method) && !isAsked(body.method) && !isTaskMethod(body.method)) return server;
         server.server.fallbackRequestHandler = async ({ id }) => {
           const tell: Exchange['tell'] = async (notification) =>
             server.server.transport?.send({ jsonrpc: '2.0', ...notification }, { relatedRequestId: id });
@@ -226,15 +251,19 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
         return server;
       };
       const onerror = (error: Error) => logger.debug({ err: error, endpoint }, 'a request was not taken');
-      const handler = createMcpHandler(make, { legacy: 'reject', bus, onerror });
+      const handler = createMcpHandler(make, { legacy: 'reject', bus, onerror, keepAliveMs: edge.keepAliveMs });
       if (isListening) listening.add(handler);
       response.once('close', () => listening.delete(handler));
-      const answered = await handler.fetch(webRequest(visit, left.signal), { parsedBody: body });
+      const name = isTaskMethod(body.method) && headerOf(visit.request, 'mcp-method') === body.method && ANOTHER_NAME;
+      const given = name ? { ...body, method: name + body.method } : body;
+      const request = webRequest(visit, left.signal, name ? { 'mcp-method': given.method } : {});
+      const answered = await handler.fetch(request, { parsedBody: given });
       await write(answered, visit, { 'x-conversation-id': visit.contextId, 'x-request-id': visit.requestId });
     },
     end: () => {
       for (const handler of listening) void handler.close();
     },
     giveUp: () => stopping.abort('STOPPING'),
+    close: () => tasks.close(),
   };
 };

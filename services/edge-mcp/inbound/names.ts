@@ -2,6 +2,7 @@
 import { UriTemplate } from '@modelcontextprotocol/server';
 import type { Configuration } from '../../runtime/configuration.ts';
 import { type Definition, type Definitions, standingOf } from '../../runtime/mcp/definitions.ts';
+import { type AgentTool, toolOf } from './agents/tool.ts';
 
 /** One thing that a server offers. */
 export interface Offer {
@@ -26,6 +27,8 @@ export interface Names {
   servers: readonly string[];
   /** Each by name, in the order in which they are listed. */
   tools: ReadonlyMap<string, Offer>;
+  /** Agents as tools. No name is in both. */
+  agents: ReadonlyMap<string, AgentTool>;
   prompts: ReadonlyMap<string, Offer>;
   resources: ReadonlyMap<string, Offer>;
   templates: ReadonlyMap<string, Offer & { template: UriTemplate | undefined }>;
@@ -63,11 +66,16 @@ const withoutRequired = (shown: Record<string, unknown>, defaults: Readonly<Reco
   return { inputSchema: { ...inputSchema, required: inputSchema.required.filter((name) => !(name in defaults)) } };
 };
 
-/** @param endpoint empty: all servers. @returns undefined where there is no endpoint of that name */
+/**
+ * @param endpoint empty: all servers.
+ * @param describe what an agent says of itself.
+ * @returns undefined where there is no endpoint of that name
+ */
 export const namesAt = (
   { endpoints, servers }: Pick<Configuration, 'endpoints' | 'servers'>,
   definitions: Definitions,
   endpoint: string,
+  describe: (agent: string) => string | undefined,
 ): Names | undefined => {
   const configured = endpoints.find(({ name }) => name === endpoint);
   const isServer = servers.some(({ name }) => name === endpoint);
@@ -85,6 +93,7 @@ export const namesAt = (
   }
   const of = (kind: Definition['kind'], server: string) => (inForce.get(`${kind} ${server}`) ?? []).sort(byName);
 
+  const agents = new Map((configured?.agents ?? []).map((agent) => [agent, toolOf(agent, describe(agent))]));
   const tools = new Map<string, Offer>();
   for (const { server, tool, name, description, defaults } of configured?.tools ?? []) {
     const definition = of('TOOL', server).find((one) => one.name === tool);
@@ -96,7 +105,7 @@ export const namesAt = (
   const addNamed = (offers: Map<string, Offer>, kind: Definition['kind']) => {
     for (const server of whole)
       for (const definition of of(kind, server)) {
-        const isTaken = prefixed || offers.has(definition.name);
+        const isTaken = prefixed || offers.has(definition.name) || agents.has(definition.name);
         const name = isTaken ? server + SEPARATOR + definition.name : definition.name;
         if (!offers.has(name)) offers.set(name, offerOf(definition, name));
       }
@@ -119,6 +128,7 @@ export const namesAt = (
     instructions: configured?.instructions ?? undefined,
     servers: [...new Set([...whole, ...chosen])],
     tools: addNamed(tools, 'TOOL'),
+    agents,
     prompts: addNamed(new Map(), 'PROMPT'),
     resources: addByUri('RESOURCE', (offer) => offer),
     templates: addByUri('RESOURCE_TEMPLATE', (offer) => ({ ...offer, template: templateOf(offer.own) })),

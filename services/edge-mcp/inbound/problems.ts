@@ -3,9 +3,14 @@ import type { EventData } from '../../../topics/index.ts';
 import type { AuthenticationProblem } from '../../runtime/edge/authentication.ts';
 import type { HttpProblem } from '../../runtime/http.ts';
 
+/** The extension for calls that outlive their connection (SEP-2663). */
+export const TASKS = 'io.modelcontextprotocol/tasks';
+
 export const INVALID_REQUEST = -32600;
 export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
+const HEADER_MISMATCH = -32020;
+const MISSING_CAPABILITY = -32021;
 const PARSE_ERROR = -32700;
 const INTERNAL = -32603;
 /** Up to 2025-11-25; since 2026-07-28 it is INVALID_PARAMS. */
@@ -38,6 +43,16 @@ export const unknown = (what: 'tool' | 'prompt' | 'resource', name: string, mode
 
 export const staleState = (): McpProblem =>
   invalidParams('Invalid or expired requestState', { reason: 'invalid_request_state' });
+
+/** SEP-2663, Error Handling. */
+export const tasksWanted = (): McpProblem =>
+  new McpProblem(MISSING_CAPABILITY, 'Missing required client capability', {
+    requiredCapabilities: { extensions: { [TASKS]: {} } },
+  });
+export const noTask = (): McpProblem => invalidParams('Task not found');
+/** SEP-2663, Streamable HTTP: Routing Headers. */
+export const wrongName = (): McpProblem =>
+  new McpProblem(HEADER_MISMATCH, 'The Mcp-Name header is required, and must be params.taskId.');
 
 export const denied = ({ reason, decision }: EventData['RequestDenied']): McpProblem =>
   new McpProblem(403, `Denied by policy: ${decision.reason}.`, { reason });

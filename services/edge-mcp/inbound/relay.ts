@@ -14,7 +14,8 @@ import {
 import type { ServiceContext } from '../../runtime/service.ts';
 import { MAX_TIMER_MS } from '../../runtime/times.ts';
 import type { Asked } from './asked.ts';
-import type { AnswerEvent, answerTypes } from './events.ts';
+import type { HeardEvent, heardTypes } from './events.ts';
+import { createPulse } from './keep-alive.ts';
 import {
   deadline,
   denied,
@@ -35,13 +36,19 @@ export interface Mesh {
   context: ServiceContext;
   /** With bounded appends. */
   log: Log;
-  asker: Asker<(typeof answerTypes)[number]>;
+  asker: Asker<(typeof heardTypes)[number]>;
   cancellations: Cancellations;
   visibility: Visibility;
+  /** After how long without a word a client that wants to hear of progress is told that its call goes on, milliseconds. */
+  keepAliveMs: number;
+  /** After how long a call of a client that takes tasks becomes one, milliseconds. */
+  taskMs: number;
 }
 
 /** Why nobody waits for an answer any more. */
 export type StopReason = 'CLIENT_GONE' | 'DEADLINE' | 'STOPPING';
+/** It becomes a task. */
+type Reason = StopReason | 'TOO_LONG';
 
 export interface Exchange {
   /** The conversation. */
@@ -52,6 +59,8 @@ export interface Exchange {
   tell(notification: McpNotification): Promise<void>;
   /** Puts a question of the server to the client. @returns what ends the exchange; undefined: it goes on. */
   question(question: McpQuestion, chunk: Recorded<'ResponseChunk'>): Promise<Record<string, unknown> | undefined>;
+  /** What a call that has not ended some time after it was stated is answered with: it goes on without its client. */
+  instead?: { afterMs: number; result(): Promise<Record<string, unknown>> } | undefined;
 }
 
 /** Severities of RFC 5424, the least severe first. */
@@ -71,13 +80,21 @@ const toldOf = ({ method, params }: McpNotification, { meta, protocolVersion, lo
   return isModern(protocolVersion) ? undefined : { method, params };
 };
 
-const stopped = (reason: StopReason): McpProblem => {
+export const stopped = (reason: Reason): McpProblem => {
   if (reason === 'DEADLINE') return deadline();
   return reason === 'STOPPING' ? stopping() : new McpProblem(499, 'The request was cancelled.');
 };
 
 /** Denials that say that there is no such thing, or none for this caller. */
 const hiding: ReadonlySet<string> = new Set(['RESOURCE_UNKNOWN', 'NOT_APPROVED', 'UNDECLARED']);
+
+/** Denials are worded by whether the caller may know of what it asked for. */
+export const denialsOf =
+  ({ context, visibility }: Pick<Mesh, 'context' | 'visibility'>, visit: Visit, ask: Asked, modern: boolean) =>
+  (denial: Recorded<'RequestDenied'>['data']): Error => {
+    const isSeen = visibility.sees(context.configuration() ?? visit.inForce, visit.caller, ask.type, ask);
+    return hiding.has(denial.reason) || !isSeen ? ask.missing(modern) : denied(denial);
+  };
 
 /**
  * Asks, and returns the result as the server gave it.
@@ -91,9 +108,9 @@ export const relay = async (
   exchange: Exchange,
   round?: Round,
 ): Promise<Record<string, unknown>> => {
-  const { context, log, asker, cancellations, visibility } = mesh;
+  const { context, log, asker, cancellations } = mesh;
   const { now, tracing } = context;
-  const { speaker } = exchange;
+  const { speaker, instead } = exchange;
   const modern = isModern(speaker.protocolVersion);
   const span = tracing.start(`${ask.method} ${ask.name}`, visit.traceparent, 'server', {
     'mcp.method.name': ask.method,
@@ -112,21 +129,34 @@ export const relay = async (
   const cause = { id, key: exchange.contextId, correlationId: id, traceparent: span.traceparent };
   visit.said.ended = '';
   let problem: unknown;
+  let handOver: NodeJS.Timeout | undefined;
+  const stated = () => {
+    if (instead) handOver = setTimeout(() => over.abort('TOO_LONG'), instead.afterMs);
+  };
+  const pulse = createPulse(exchange, visit, mesh.keepAliveMs);
   try {
     const events = round
       ? sinceRound(log, round, signal)
-      : asker.ask([received(visit, ask, speaker, at, now())], id, signal);
-    return await follow(events, exchange, visit, signal, round, (denial) => {
-      const isSeen = visibility.sees(context.configuration() ?? visit.inForce, visit.caller, ask.type, ask);
-      return hiding.has(denial.reason) || !isSeen ? ask.missing(modern) : denied(denial);
-    });
+      : asker.ask([received(visit, ask, speaker, at, now())], id, signal, stated);
+    return await follow(
+      events,
+      { ...exchange, tell: pulse.tell },
+      visit,
+      signal,
+      round,
+      denialsOf(mesh, visit, ask, modern),
+    );
   } catch (error) {
     problem = error;
     if (signal.aborted) {
-      const reason = signal.reason as StopReason;
+      const reason = signal.reason as Reason;
       visit.said.ended = reason;
+      if (instead && handOver && (reason === 'TOO_LONG' || reason === 'STOPPING')) {
+        problem = undefined;
+        return instead.result();
+      }
       // Where the mesh stops, the call goes on: its outcome is in the log.
-      if (reason !== 'STOPPING') cancellations.state(cancelled(cause, reason, now()), until);
+      if (reason !== 'STOPPING' && reason !== 'TOO_LONG') cancellations.state(cancelled(cause, reason, now()), until);
       throw stopped(reason);
     }
     if (error instanceof McpProblem) throw error;
@@ -138,13 +168,15 @@ export const relay = async (
     throw error instanceof RuntimeError && error.code === 'PARLEY_TOO_LARGE' ? tooLarge() : internal();
   } finally {
     clearTimeout(timer);
+    clearTimeout(handOver);
+    pulse.end();
     const failure = problem === undefined ? undefined : visit.said.ended || 'REFUSED';
     span.end(failure, failure === undefined ? {} : { 'error.type': failure });
   }
 };
 
 const follow = async (
-  events: AsyncGenerator<AnswerEvent>,
+  events: AsyncGenerator<HeardEvent>,
   exchange: Exchange,
   visit: Visit,
   signal: AbortSignal,
@@ -154,6 +186,7 @@ const follow = async (
   /** The last part that was passed on: a part that comes again is passed by. */
   let last = { attempt: round?.attempt ?? 0, index: (round?.index ?? 0) - 1 };
   for await (const event of events) {
+    if (event.type === 'InputProvided') continue;
     visit.said.ended = event.type;
     switch (event.type) {
       case 'ResponseChunk': {

@@ -7,11 +7,14 @@ import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
 import { declares } from '../../runtime/mcp/declared.ts';
 import { annotationsOf, type DefinitionKind, type Definitions, definitionOf } from '../../runtime/mcp/definitions.ts';
 import { PROTOCOL } from '../../runtime/mcp/message.ts';
+import { A2A, SEND } from './agents/message.ts';
+import type { AgentTool } from './agents/tool.ts';
 import { mentionedIn } from './mentioned.ts';
 import { type Names, namesAt, type Offer } from './names.ts';
 
 export interface Seen {
   tools: readonly Offer[];
+  agents: readonly AgentTool[];
   prompts: readonly Offer[];
   resources: readonly Offer[];
   templates: readonly Offer[];
@@ -31,6 +34,8 @@ export interface Visibility {
   /** Undefined where there is no such endpoint. */
   names(inForce: Configuration, endpoint: string): Names | undefined;
   sees(inForce: Configuration, caller: Caller, type: OfferedType, offer: Sought): boolean;
+  /** Whether policy would let the caller send to the agent. */
+  seesAgent(inForce: Configuration, caller: Caller, agent: string): boolean;
   /** All of it; of an endpoint that is gone nothing. */
   of(inForce: Configuration, viewer: Viewer): Promise<Seen>;
 }
@@ -43,24 +48,30 @@ const using = { tool: 'tool.call', prompt: 'prompt.get', resource: 'resource.rea
 export type OfferedType = keyof typeof using;
 const MAX_VIEWERS = 2_000;
 
-const digestOf = (offers: readonly Offer[]): string =>
+const digestOf = (offers: readonly Offer[], agents: readonly AgentTool[] = []): string =>
   hash(
     'sha256',
-    offers
-      .map(({ name, definition, shown }) => `${name}\n${definition.observed?.digest}\n${shown.description}`)
-      .join('\n'),
+    [
+      ...offers.map(({ name, definition, shown }) => `${name}\n${definition.observed?.digest}\n${shown.description}`),
+      ...agents.map(({ name, shown }) => `${name}\n${shown.description}`),
+    ].join('\n'),
     'hex',
   );
 
 /**
  * Policies are read once per configuration; what a caller sees is kept until configuration or definitions change.
- * @param revision counts the changes of the definitions.
+ * @param revision counts the changes of the definitions, and of what agents say of themselves.
  */
-export const createVisibility = (definitions: Definitions, revision: () => number): Visibility => {
+export const createVisibility = (
+  definitions: Definitions,
+  revision: () => number,
+  describe: (agent: string) => string | undefined,
+): Visibility => {
   let policies: Configuration | undefined;
   let authorizer: Authorizer | undefined;
   let declared = new Map<string, readonly string[]>();
   let attributes = new Map<string, Readonly<Record<string, string>>>();
+  let agents = new Map<string, Readonly<Record<string, string>>>();
   let mentioned: (id: string) => boolean = () => true;
   let known = '';
   let namesKnown = new Map<string, Names | undefined>();
@@ -74,6 +85,8 @@ export const createVisibility = (definitions: Definitions, revision: () => numbe
       declared = new Map(inForce.agents.map(({ tenant, name, tools }) => [`${tenant}/${name}`, tools]));
       const servers = inForce.resources.filter(({ type }) => type === 'server');
       attributes = new Map(servers.map((one) => [one.id, one.attributes]));
+      const callable = inForce.resources.filter(({ type }) => type === 'agent');
+      agents = new Map(callable.map((one) => [one.id, one.attributes]));
       mentioned = mentionedIn(inForce.policies.map(({ text }) => text));
       policies = inForce;
     }
@@ -87,7 +100,7 @@ export const createVisibility = (definitions: Definitions, revision: () => numbe
   const names: Visibility['names'] = (inForce, endpoint) => {
     refresh(inForce);
     if (!namesKnown.has(endpoint)) {
-      const made = namesAt(inForce, definitions, endpoint);
+      const made = namesAt(inForce, definitions, endpoint, describe);
       // Nobody is to fill the memory with names of what is not there.
       if (!made) return undefined;
       namesKnown.set(endpoint, made);
@@ -95,13 +108,18 @@ export const createVisibility = (definitions: Definitions, revision: () => numbe
     return namesKnown.get(endpoint);
   };
 
-  const permits = (caller: Caller, type: OfferedType, id: string, attributes: Readonly<Record<string, string>>) => {
+  const permits = (
+    caller: Caller,
+    action: string,
+    resource: { type: string; id: string; attributes: Readonly<Record<string, string>> },
+    protocol: string,
+  ) => {
     const { tenant, unit, agent, person, actors } = subjectOf(caller);
     const access = authorizer?.authorize({
       subject: { tenant, unit, agent, person },
-      action: using[type],
-      resource: { type, id, attributes },
-      context: { protocol: PROTOCOL, streaming: true, through: actors },
+      action,
+      resource,
+      context: { protocol, streaming: true, through: actors },
     });
     return access?.allowed ?? false;
   };
@@ -116,9 +134,14 @@ export const createVisibility = (definitions: Definitions, revision: () => numbe
     const definition = kind && definitionOf(definitions, server, kind, own);
     const all = { ...tags, ...(definition && annotationsOf(definition)) };
     const key = JSON.stringify([type, server, all, mentioned(id) ? own : null]);
-    const ruling = ruled.get(key) ?? permits(caller, type, id, all);
+    const ruling = ruled.get(key) ?? permits(caller, using[type], { type, id, attributes: all }, PROTOCOL);
     ruled.set(key, ruling);
     return ruling;
+  };
+
+  const looksAt = (caller: Caller, agent: string): boolean => {
+    const attributes = agents.get(agent);
+    return attributes !== undefined && permits(caller, SEND, { type: 'agent', id: agent, attributes }, A2A);
   };
 
   const look = async (inForce: Configuration, { caller, endpoint }: Viewer): Promise<Seen> => {
@@ -135,15 +158,16 @@ export const createVisibility = (definitions: Definitions, revision: () => numbe
       return found;
     };
     const tools = await filter('tool', all?.tools.values());
+    const agents = [...(all?.agents.values() ?? [])].filter(({ agent }) => looksAt(caller, agent));
     const prompts = await filter('prompt', all?.prompts.values());
     const resources = await filter('resource', all?.resources.values());
     const templates = await filter('resource', all?.templates.values());
     const digests = {
-      tools: digestOf(tools),
+      tools: digestOf(tools, agents),
       prompts: digestOf(prompts),
       resources: digestOf([...resources, ...templates]),
     };
-    return { tools, prompts, resources, templates, digests };
+    return { tools, agents, prompts, resources, templates, digests };
   };
 
   return {
@@ -151,6 +175,10 @@ export const createVisibility = (definitions: Definitions, revision: () => numbe
     sees: (inForce, caller, type, offer) => {
       refresh(inForce);
       return looks(caller, type, offer, new Map());
+    },
+    seesAgent: (inForce, caller, agent) => {
+      refresh(inForce);
+      return looksAt(caller, agent);
     },
     of: (inForce, viewer) => {
       refresh(inForce);

@@ -1,11 +1,12 @@
 /** Between node's HTTP and the web's Request and Response, which the SDK speaks. A body is read before, within its limit. */
 import type { Visit } from './visit.ts';
 
-/** Without its body. @param signal aborted when the client has left. */
-export const webRequest = ({ request }: Visit, signal: AbortSignal): Request => {
+/** Without its body. @param signal aborted when the client has left. @param own headers that are others than the client's. */
+export const webRequest = ({ request }: Visit, signal: AbortSignal, own: Record<string, string> = {}): Request => {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers))
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  for (const [name, value] of Object.entries(own)) headers.set(name, value);
   return new Request(`http://localhost${request.url ?? '/'}`, { method: request.method ?? 'GET', headers, signal });
 };
 

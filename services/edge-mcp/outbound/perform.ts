@@ -9,6 +9,7 @@ import {
   writeChunk,
   writeOutcome,
 } from '../../runtime/mcp/message.ts';
+import { toolMeters } from '../../runtime/mcp/meters.ts';
 import { Abandoned } from '../../runtime/outbound/faults.ts';
 import {
   attemptBegun,
@@ -159,11 +160,15 @@ const callServer = async (exchange: Exchange, reached: Reached): Promise<Complet
   const { now } = tenure.context;
   const startedAt = now();
   try {
-    const message = scrub(writeOutcome(await outcomeOf(exchange, reached)), reached.secrets);
+    const outcome = await outcomeOf(exchange, reached);
+    const message = scrub(writeOutcome(outcome), reached.secrets);
     if (message.length > MAX_MESSAGE_BYTES)
       return failedOf('RESPONSE_TOO_LARGE', 'The answer is larger than the log can hold.');
-    const bytes = { request_bytes: request.message.length, response_bytes: message.length };
-    const meters = asked.method === 'tools/call' ? { tool_calls: 1, tool_ms: now() - startedAt, ...bytes } : bytes;
+    const bytes = { requestBytes: request.message.length, responseBytes: message.length };
+    const meters =
+      asked.method === 'tools/call'
+        ? toolMeters(outcome, { ms: now() - startedAt, ...bytes }, tenure.context.configuration()?.currency)
+        : { request_bytes: bytes.requestBytes, response_bytes: bytes.responseBytes };
     const times = { startedAt, firstByteAt: now() };
     return { kind: 'completed', status: 200, headers: {}, message, meters, estimated: false, ...times };
   } catch (error) {

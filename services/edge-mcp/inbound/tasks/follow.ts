@@ -1,0 +1,144 @@
+/** Tasks as this replica knows them: those in flight by what it hears, others by what the log says. */
+import type { Logger } from 'pino';
+import type { Asker } from '../../../runtime/ask.ts';
+import { RuntimeError } from '../../../runtime/errors.ts';
+import type { Log, Recorded } from '../../../runtime/log.ts';
+import { MAX_TIMER_MS } from '../../../runtime/times.ts';
+import { answerTopics, type HeardEvent, heardTypes } from '../events.ts';
+import { evolve, GRACE_MS, newTask, type TaskState, withAnswer } from './task.ts';
+import type { TaskRef } from './task-id.ts';
+
+/** Clocks of brokers and edges differ. */
+const SLACK_MS = 60_000;
+/** How long the log may take to say what came of a task. */
+const READ_MS = 30_000;
+/** What is kept here of tasks that have ended: others are read again. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+export type WordDenial = (denial: Recorded<'RequestDenied'>['data']) => Error;
+
+interface Followed {
+  ref: TaskRef;
+  state: TaskState;
+  /** Resolves once it is as the log says. */
+  known: Promise<void>;
+  wordDenial: WordDenial;
+  /** Nobody follows it any more. */
+  end(): void;
+}
+
+export interface Following {
+  /** Follows a request from before it is stated. @param ended called once, when it is followed no more. */
+  begin(ref: TaskRef, wordDenial: WordDenial, ended: () => void): { state(): TaskState; end(): void };
+  /** As the log has it. @throws PARLEY_LOG_UNAVAILABLE */
+  find(ref: TaskRef, wordDenial: WordDenial): Promise<TaskState>;
+  /** As `find`, of a task of which the log may know what was not heard here yet. */
+  findAgain(ref: TaskRef, wordDenial: WordDenial): Promise<TaskState>;
+  /** That a question has its answer, before it is heard from the log. @param time milliseconds since the epoch. */
+  answered(ref: TaskRef, inputId: string, time: number): void;
+  close(): void;
+}
+
+export const followTasks = (
+  log: Log,
+  asker: Asker<(typeof heardTypes)[number]>,
+  logger: Logger,
+  now: () => number,
+): Following => {
+  const open = new Map<string, Followed>();
+  const ended = new Map<string, { state: TaskState; bytes: number }>();
+  let keptBytes = 0;
+
+  const keep = (request: string, state: TaskState, bytes: number) => {
+    if (ended.has(request)) return;
+    ended.set(request, { state, bytes });
+    keptBytes += bytes;
+    for (const [oldest, { bytes: size }] of ended) {
+      if (keptBytes <= KEPT_BYTES) break;
+      ended.delete(oldest);
+      keptBytes -= size;
+    }
+  };
+
+  const hear = (one: Followed, event: HeardEvent) => {
+    if (event.key !== one.ref.contextId || one.state.end) return;
+    try {
+      one.state = evolve(one.state, event, one.wordDenial);
+    } catch (error) {
+      logger.error({ err: error, request: one.ref.request, type: event.type }, 'an event of a task was passed over');
+    }
+    if (!one.state.end) return;
+    keep(one.ref.request, one.state, event.value.length);
+    one.end();
+  };
+
+  const follow = (ref: TaskRef, wordDenial: WordDenial, told: () => void): Followed => {
+    const over = new AbortController();
+    const end = () => {
+      if (over.signal.aborted) return;
+      over.abort();
+      clearTimeout(timer);
+      if (open.get(ref.request) === one) open.delete(ref.request);
+      told();
+    };
+    const one: Followed = { ref, state: newTask(ref), known: Promise.resolve(), wordDenial, end };
+    const left = ref.deadline + GRACE_MS - now();
+    const timer = setTimeout(end, Math.max(0, Math.min(left, MAX_TIMER_MS))).unref();
+    open.set(ref.request, one);
+    const listen = async () => {
+      for await (const event of asker.listen(ref.request, over.signal)) hear(one, event);
+    };
+    listen().catch(() => {});
+    return one;
+  };
+
+  const readPast = async (one: Followed): Promise<void> => {
+    const { request, contextId, begun } = one.ref;
+    const tail = await log.tail(
+      [...answerTopics, 'mesh.inputs'],
+      (record) => {
+        if (record.correlationId === request) hear(one, record as HeardEvent);
+      },
+      { from: { time: begun - SLACK_MS }, partitions: [log.partitionOf(contextId)], types: heardTypes },
+    );
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error('too late')), READ_MS);
+    try {
+      await Promise.race([tail.caughtUp, late.promise]);
+    } finally {
+      clearTimeout(timer);
+      void tail.close().catch(() => {});
+    }
+  };
+
+  const find = async (ref: TaskRef, wordDenial: WordDenial, again: boolean): Promise<TaskState> => {
+    const kept = ended.get(ref.request);
+    if (kept) return kept.state;
+    const here = open.get(ref.request);
+    const one = here ?? follow(ref, wordDenial, () => {});
+    if (!here) one.known = readPast(one);
+    try {
+      await (here && again ? readPast(here) : one.known);
+    } catch (error) {
+      if (!here) one.end();
+      throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be read', error);
+    }
+    return one.state;
+  };
+
+  return {
+    begin: (ref, wordDenial, told) => {
+      const one = follow(ref, wordDenial, told);
+      return { state: () => one.state, end: one.end };
+    },
+    find: (ref, wordDenial) => find(ref, wordDenial, false),
+    findAgain: (ref, wordDenial) => find(ref, wordDenial, true),
+    answered: ({ request }, inputId, time) => {
+      const one = open.get(request);
+      if (one) one.state = withAnswer(one.state, inputId, time);
+    },
+    close: () => {
+      for (const one of [...open.values()]) one.end();
+    },
+  };
+};
