@@ -65,6 +65,22 @@ export const ownTools = (cancelled: (tool: string) => void): Tools => ({
       return saying('never');
     },
   },
+  tell_while_asking: {
+    description: 'Asks, where there are sessions, and tells of its progress before and after it has the answer.',
+    run: async (_, { mcpReq }) => {
+      const progressToken = mcpReq._meta?.progressToken ?? 0;
+      const tell = (progress: number) =>
+        mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress } });
+      await tell(1);
+      const requestedSchema = object({ name: { type: 'string' } }) as never;
+      const asked = mcpReq.elicitInput({ message: 'Who?', requestedSchema });
+      await tell(2);
+      await tell(3);
+      const { content } = await asked;
+      await tell(4);
+      return saying(String(content?.name));
+    },
+  },
   headers: {
     description: 'The headers it was called with.',
     annotations: { readOnlyHint: true },
