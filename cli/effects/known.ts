@@ -1,6 +1,6 @@
 /** Calls of which it is not known whether they took effect, and what somebody found out. */
 import type { EffectSettled, Failure, Request } from '../../schemas/generated.ts';
-import { performedBy } from '../../services/edge-llm/inbound/idempotency-outcome.ts';
+import { performedBy } from '../../services/runtime/edge/idempotency-outcome.ts';
 import type { AnyRecorded, Log } from '../../services/runtime/log.ts';
 import { RecentIds } from '../../services/runtime/recent-ids.ts';
 import type { EventType } from '../../topics/index.ts';

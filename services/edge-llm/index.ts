@@ -15,6 +15,7 @@ export const edgeLlm: Service = {
     'mesh.responses',
     'mesh.cancellations',
     'mesh.idempotency-keys',
+    'mesh.settlements',
     'mesh.requests',
   ],
   writes: [

@@ -14,6 +14,8 @@ export const edgeMcp: Service = {
     'mesh.definitions',
     'mesh.reviews',
     'mesh.sessions',
+    'mesh.idempotency-keys',
+    'mesh.settlements',
     'mesh.inputs',
     'mesh.server-changes',
     'mesh.agents',
@@ -27,6 +29,7 @@ export const edgeMcp: Service = {
   writes: [
     'RequestReceived',
     'AuthenticationFailed',
+    'IdempotencyKeyUsed',
     'SessionChanged',
     'InputProvided',
     'CancelRequested',

@@ -2,16 +2,15 @@ import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { CancelReason, Request } from '../../../schemas/generated.ts';
 import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
-import { follow, newId } from '../../runtime/event.ts';
+import { follow } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { travellingHeaders } from '../openai/headers.ts';
 import type { Interface } from '../openai/protocol.ts';
 import type { ReadRequest } from '../openai/read-request.ts';
 import type { CallHeaders } from './headers.ts';
-import type { KeyUse } from './idempotency.ts';
 import type { Cut } from './known-parts.ts';
 
-const SOURCE = 'edge-llm';
+export const SOURCE = 'edge-llm';
 
 /** An authenticated call, read whole. */
 export interface Call extends CallHeaders {
@@ -65,19 +64,6 @@ export const received = ({ asked, traceparent }: Call, id: string, time: number)
   causationId: '',
   traceparent,
   data: { request: { id, ...asked } },
-});
-
-/** The event that the call's idempotency key names this request. Each use has an id of its own: two edges' can be told apart. */
-export const keyUse = ({ asked, traceparent }: Call, scope: string, requestId: string, time: number): KeyUse => ({
-  id: newId(time),
-  type: 'IdempotencyKeyUsed',
-  source: SOURCE,
-  key: scope,
-  time,
-  correlationId: requestId,
-  causationId: requestId,
-  traceparent,
-  data: { scope, requestId, contextId: asked.contextId, fingerprint: asked.fingerprint },
 });
 
 /** The event that the answer to a request is not wanted any more. */

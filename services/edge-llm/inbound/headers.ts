@@ -1,12 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Configuration, Credential } from '../../runtime/configuration.ts';
 import { conversationOf } from '../../runtime/edge/conversation.ts';
-import { derivedId, newId } from '../../runtime/event.ts';
+import { conversationUnder, isIdempotencyKey, requestUnder, scopeOf } from '../../runtime/edge/idempotency.ts';
+import { newId } from '../../runtime/event.ts';
 import type { Problem } from '../openai/errors.ts';
-import { isIdempotencyKey, scopeOf } from './idempotency.ts';
 import { inboundProblems } from './problems.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** What the headers of an authenticated call say. */
 export interface CallHeaders {
@@ -37,9 +35,7 @@ const timeoutOf = (given: string | undefined, limits: Configuration['limits']): 
 };
 
 /**
- * Reads the headers of a call. With an idempotency key the ids of conversation and request follow from it, so that edges
- * that are handed the same call at the same time state the same request. From the day as well: a key is forgotten after
- * one, and its next use is another request.
+ * Reads the headers of a call. With an idempotency key the ids of conversation and request follow from it.
  * @param now milliseconds since the epoch.
  * @param inCourseOf the conversation of the task that the caller works on, where it showed that it does.
  */
@@ -56,7 +52,7 @@ export const readHeaders = (
 
   const fresh = newId(now);
   // A call of no conversation is one of its own.
-  const made = scope === undefined ? fresh : derivedId(scope, 'conversation');
+  const made = scope === undefined ? fresh : conversationUnder(scope);
   const given = headerOf(headers, 'x-conversation-id');
   const contextId = given === undefined && inCourseOf ? inCourseOf : conversationOf(subject.tenant, given, made);
   if (contextId === undefined) return { problem: inboundProblems.conversationId() };
@@ -66,7 +62,7 @@ export const readHeaders = (
   const timeoutMs = timeoutOf(headerOf(headers, 'x-request-timeout-ms'), limits);
   if (timeoutMs === undefined) return refuse(inboundProblems.timeout());
 
-  const requestId = scope === undefined ? fresh : derivedId(scope, contextId, Math.floor(now / DAY_MS));
+  const requestId = scope === undefined ? fresh : requestUnder(scope, contextId, now);
   const named = given !== undefined;
   return { call: { requestId, contextId, named, timeoutMs, ...(scope === undefined ? {} : { scope }) } };
 };

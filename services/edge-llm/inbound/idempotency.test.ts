@@ -232,6 +232,34 @@ describe('an earlier call that', () => {
     expect(await requests()).toHaveLength(1);
   });
 
+  it('may have done something is made again, or said to have been done, once somebody has settled it', async () => {
+    world.behave(async (mesh) => {
+      await mesh.permit();
+      await mesh.begin();
+      await mesh.fail({ reason: 'OUTCOME_UNKNOWN', message: 'The edge went away.' });
+    });
+    const storing = { ...chat, store: true };
+    expect((await post(storing)).status).toBe(502);
+    const [received] = await requests();
+    const settle = async (happened: boolean) => {
+      const { id, key } = received!;
+      const data = { requestId: id, happened, by: 'lead@acme.example', note: 'it is in the list' };
+      const at = { id: newId(), source: 'configuration', time: Date.now(), causationId: id, traceparent: '' };
+      const settled = { ...at, type: 'EffectSettled' as const, key: `${key}/${id}`, correlationId: id, data };
+      await (await createMemoryLog(world.cluster)).append([settled]);
+    };
+    await settle(true);
+    const told = await post(storing);
+    expect(told.status).toBe(502);
+    expect(told.headers.get('idempotency-replayed')).toBe('true');
+    expect(await told.text()).toContain('took effect, as lead@acme.example found out: it is in the list');
+    expect(await requests()).toHaveLength(1);
+    await settle(false);
+    const performed = performing();
+    expect((await post(storing)).status).toBe(200);
+    expect(performed).toHaveLength(1);
+  });
+
   it('was cancelled before it was begun is made again, whatever it would have done', async () => {
     world.behave(async (mesh) => {
       await mesh.permit();

@@ -11,6 +11,7 @@ import { createAdmission } from '../../runtime/edge/admission.ts';
 import { APPEND_MS, withBoundedAppend } from '../../runtime/edge/append.ts';
 import { type Caller, callerByToken, createCallers } from '../../runtime/edge/callers.ts';
 import { createCancellations } from '../../runtime/edge/cancellations.ts';
+import { followIdempotencyKeys } from '../../runtime/edge/idempotency.ts';
 import { type HttpProblem, statusOfError } from '../../runtime/http.ts';
 import { answerEarly } from '../../runtime/http-early.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
@@ -18,10 +19,10 @@ import { answerOf, type ErrorAnswer, edgeProblems } from '../openai/errors.ts';
 import { type Interface, interfaces } from '../openai/protocol.ts';
 import { createRecentMessages } from '../recent-messages.ts';
 import { admit, answerOfUnauthenticated } from './admit.ts';
+import { SOURCE } from './call.ts';
 import { answerTypes, heard } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { headerOf, readHeaders } from './headers.ts';
-import { followIdempotencyKeys } from './idempotency.ts';
 import { createKnownParts } from './known-parts.ts';
 import { createListener } from './listening.ts';
 import { findModel, listModels } from './models.ts';
@@ -67,7 +68,7 @@ export const startInbound = async (
   const log = withBoundedAppend(context.log, times.appendMs);
   const [asker, keys] = await Promise.all([
     startAsker(log, heard, answerTypes),
-    followIdempotencyKeys(log, logger, now),
+    followIdempotencyKeys(log, SOURCE, logger, now),
   ]);
   const listener = createListener({ log, asker, keys, now });
   const cancellations = createCancellations(log, logger, now);

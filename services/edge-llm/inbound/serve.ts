@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Configuration } from '../../runtime/configuration.ts';
 import type { Caller } from '../../runtime/edge/callers.ts';
 import type { Cancellations } from '../../runtime/edge/cancellations.ts';
+import type { Listening } from '../../runtime/edge/idempotency-asking.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { MAX_TIMER_MS } from '../../runtime/times.ts';
@@ -15,7 +16,7 @@ import type { AnswerEvent } from './events.ts';
 import { createExchange, type Exchange, type StopReason } from './exchange.ts';
 import { type CallHeaders, headerOf } from './headers.ts';
 import { type KnownParts, stateWhole } from './known-parts.ts';
-import { CallRefused, type createListener, type Listening } from './listening.ts';
+import { CallRefused, type createListener } from './listening.ts';
 import { inboundProblems } from './problems.ts';
 import type { StreamBuffer } from './stream-writer.ts';
 

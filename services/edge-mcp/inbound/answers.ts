@@ -7,7 +7,7 @@ import type { Updates } from './agents/updates.ts';
 import { type AskedMethod, asked } from './asked.ts';
 import { capabilitiesOf, infoOf, instructionsOf } from './lists.ts';
 import type { Names } from './names.ts';
-import { McpProblem } from './problems.ts';
+import { invalidParams, McpProblem } from './problems.ts';
 import { type Exchange, type Mesh, relay } from './relay.ts';
 import type { Round } from './rounds.ts';
 import type { Seen } from './visible.ts';
@@ -58,6 +58,9 @@ export const ask = (
   const names = namesOf(edge, visit);
   const agent = agentIn(names, method, params);
   if (agent) {
+    const { inForce, caller } = visit;
+    if (exchange.key && edge.visibility.seesAgent(edge.context.configuration() ?? inForce, caller, agent.agent))
+      throw invalidParams('A tool that is an agent takes no idempotency key.');
     Object.assign(visit.said, { name: agent.name });
     return sendToAgent(edge, visit, agent, (params as { arguments?: unknown }).arguments, exchange);
   }

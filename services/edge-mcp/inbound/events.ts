@@ -13,8 +13,11 @@ export const answerTypes = [
 /** Where they are. */
 export const answerTopics = ['mesh.decisions', 'mesh.dispatches', 'mesh.responses'] as const;
 
-/** What is heard of a request: what follows from it, and what its client answers to its server's questions. */
-export const heardTypes = [...answerTypes, 'InputProvided'] as const satisfies readonly EventType[];
+/**
+ * What is heard of a request: what follows from it, which of two under one key was let through, and what its client answers to
+ * its server's questions.
+ */
+export const heardTypes = [...answerTypes, 'RequestPermitted', 'InputProvided'] as const satisfies readonly EventType[];
 
 /** Answers are waited for; refusals are rare and lie among records that are heard by policy's and routing's readers. */
 export const heard = {

@@ -109,7 +109,9 @@ export const meshOf = (log: Log, received: Recorded<'RequestReceived'>) => {
       return readRequest(request.message);
     },
     say,
+    permit: () => say('policy', 'RequestPermitted', { request, decision }),
     deny: (reason: DenialReason) => say('policy', 'RequestDenied', { ...asked(request), reason, decision }),
+    begin: () => say('edge-mcp', 'AttemptBegun', { target, attempt: 1 }),
     chunk: (chunk: McpChunk) =>
       say('edge-mcp', 'ResponseChunk', { index: chunks++, attempt: 1, payload: writeChunk(chunk) }),
     complete: (outcome: McpOutcome) =>
@@ -155,17 +157,21 @@ export const createWorld = async () => {
   const meshLog = await createMemoryLog(cluster);
   undo.push(() => meshLog.crash());
   let behaviour: (mesh: Mesh) => unknown = (mesh) => mesh.complete(text('done'));
+  const decided = new Set<string>();
   await meshLog.consume('mesh', ['mesh.requests'], {
     types: ['RequestReceived'],
     assigned: async () => {},
     revoked: () => {},
     handle: async (record: AnyRecorded) => {
-      if (record.type === 'RequestReceived') void behaviour(meshOf(meshLog, record));
+      // As policy does: a request is decided once.
+      if (record.type !== 'RequestReceived' || decided.has(record.id)) return;
+      decided.add(record.id);
+      void behaviour(meshOf(meshLog, record));
     },
   });
   const all: AnyRecorded[] = [];
   await meshLog.tail(
-    ['mesh.requests', 'mesh.cancellations', 'mesh.inputs', 'mesh.sessions'],
+    ['mesh.requests', 'mesh.cancellations', 'mesh.inputs', 'mesh.sessions', 'mesh.idempotency-keys'],
     (record) => all.push(record),
     {
       from: 'beginning',
@@ -173,7 +179,7 @@ export const createWorld = async () => {
   );
   const events = <T extends EventType>(topic: TopicName, type: T) =>
     all.filter((r) => r.topic === topic && r.type === type) as unknown as Recorded<T>[];
-  const state = <T extends EventType>(type: T, key: string, data: EventData[T]) => {
+  const state = <T extends EventType>(type: T, key: string, data: EventData[T], correlationId?: string) => {
     const id = newId();
     const event = {
       id,
@@ -181,7 +187,7 @@ export const createWorld = async () => {
       source: 'edge-mcp',
       key,
       time: Date.now(),
-      correlationId: id,
+      correlationId: correlationId ?? id,
       causationId: '',
       traceparent: '',
       data,

@@ -11,6 +11,7 @@ import { createAdmission } from '../../runtime/edge/admission.ts';
 import { APPEND_MS, withBoundedAppend } from '../../runtime/edge/append.ts';
 import { createCallers } from '../../runtime/edge/callers.ts';
 import { createCancellations } from '../../runtime/edge/cancellations.ts';
+import { followIdempotencyKeys } from '../../runtime/edge/idempotency.ts';
 import { publicUrlOf } from '../../runtime/edge/public-url.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import { defaultHttpLimits, statusOfError } from '../../runtime/http.ts';
@@ -25,6 +26,7 @@ import type { Edge } from './answers.ts';
 import { startChanges } from './changes.ts';
 import { type Door, type Entered, letIn } from './door.ts';
 import { heard, heardTypes } from './events.ts';
+import { createAsking } from './keyed.ts';
 import { type Message as LegacyMessage, startLegacy } from './legacy.ts';
 import { METADATA_PATH, metadataOf } from './metadata.ts';
 import { createModern, type Message } from './modern.ts';
@@ -80,8 +82,9 @@ export const startInbound = async (
   const { definitions } = known;
   const cards = await followCards(log, logger);
   const visibility = createVisibility(definitions, () => revision, cards.descriptionOf);
-  const [asker, updates, sessions, changes] = await Promise.all([
+  const [asker, keys, updates, sessions, changes] = await Promise.all([
     startAsker(log, heard, heardTypes),
+    followIdempotencyKeys(log, SOURCE, logger, now),
     followUpdates(log),
     followSessions(log, logger, now, times.sessionMs),
     startChanges(log, logger, visibility, configuration, now),
@@ -94,7 +97,17 @@ export const startInbound = async (
   const cancellations = createCancellations(log, logger, now);
   const callers = createCallers(SOURCE, log, logger, now);
   const { keepAliveMs, taskMs } = times;
-  const mesh = { context: { ...context, logger }, log, asker, cancellations, visibility, keepAliveMs, taskMs };
+  const askUnderKey = createAsking(log, asker, keys, now);
+  const mesh = {
+    context: { ...context, logger },
+    log,
+    asker,
+    askUnderKey,
+    cancellations,
+    visibility,
+    keepAliveMs,
+    taskMs,
+  };
   const edge: Edge = { ...mesh, definitions, updates };
   const modern = createModern(edge, changes);
   const legacy = await startLegacy(edge, sessions, changes);
@@ -242,6 +255,7 @@ export const startInbound = async (
       callers.close();
       await Promise.all([
         asker.close(),
+        keys.close(),
         updates.close(),
         cards.close(),
         sessions.close(),

@@ -9,6 +9,7 @@ import type { McpOutcome } from '../../runtime/mcp/message.ts';
 import { ask, type Edge, presentation, seenBy } from './answers.ts';
 import { isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
+import { underKey } from './keyed.ts';
 import { isList, listOf } from './lists.ts';
 import {
   errorOf,
@@ -162,14 +163,17 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     }
     if (!isAsked(method)) throw noSuchMethod();
 
+    const speaker = clientsOwn(latest(), params);
+    const key = underKey(visit, method, params, speaker, now());
     const interest = new AbortController();
     const name = clientsName(session.session, id);
     asking.set(name, interest);
     try {
       const result = await ask(edge, visit, method, params, {
         contextId: session.session,
-        speaker: clientsOwn(latest(), params),
+        speaker,
         signal: interest.signal,
+        key,
         tell,
         question: async ({ id: inputId, ...question }) => {
           await tell({ id: questionId(visit.requestId, inputId), ...question });

@@ -12,6 +12,7 @@ import { META } from '../../runtime/mcp/message.ts';
 import { agentIn, ask, type Edge, namesOf, presentation, seenBy } from './answers.ts';
 import { type AskedMethod, isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
+import { underKey } from './keyed.ts';
 import { caching, isList, listOf } from './lists.ts';
 import { errorOf, McpProblem, noSuchMethod, staleState, TASKS } from './problems.ts';
 import type { Exchange } from './relay.ts';
@@ -123,10 +124,11 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
     if (!isAsked(method)) throw noSuchMethod();
     const { inputResponses = {}, requestState } = retry.safeParse(params ?? {}).data ?? {};
     const round = await roundOf(visit, requestState);
+    const said = speakerOf(params);
+    const key = round ? undefined : underKey(visit, method, params, said, edge.context.now());
     const contextId = round?.contextId ?? visit.contextId;
     const requestId = round?.mcpRequest ?? visit.requestId;
     Object.assign(visit, { contextId, requestId });
-    const said = speakerOf(params);
     // A task of an agent is A2A's: no other is made of it.
     const isOfServer = !agentIn(namesOf(edge, visit), method, params);
     const begun = method === 'tools/call' && !round && isOfServer ? tasks.begin(visit, said, params) : undefined;
@@ -141,11 +143,12 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
         contextId,
         speaker: begun?.speaker ?? said,
         signal,
+        key,
         tell,
         instead,
         question: async ({ id, method, params: question }, chunk) => {
           // A person takes longer than a connection lasts.
-          if (instead) return instead.result();
+          if (instead && (!key || key.listening.stated?.id === requestId)) return instead.result();
           const given = inputResponses[id];
           if (round && given) {
             const { traceparent } = round;
@@ -160,7 +163,7 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
           }
           const { attempt, index } = chunk.data;
           const next: Round = {
-            mcpRequest: requestId,
+            mcpRequest: visit.requestId,
             contextId,
             credential: visit.caller.credential.id,
             endpoint: visit.endpoint,

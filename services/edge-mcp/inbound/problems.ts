@@ -41,6 +41,16 @@ export const unknown = (what: 'tool' | 'prompt' | 'resource', name: string, mode
   return new McpProblem(modern ? INVALID_PARAMS : RESOURCE_NOT_FOUND, `Resource not found: ${name}`, { uri: name });
 };
 
+// The wording of draft-ietf-httpapi-idempotency-key-header, section 2.7; a repetition can never succeed.
+export const keyReused = (): McpProblem =>
+  new McpProblem(409, 'The idempotency key is already used: it can not be reused across different calls.', {
+    reason: 'IDEMPOTENCY_KEY_REUSED',
+  });
+export const tooManyReplays = (): McpProblem =>
+  new McpProblem(503, 'Too many calls are being repeated right now. Try again shortly.', {
+    reason: 'TOO_MANY_REPLAYS',
+  });
+
 export const staleState = (): McpProblem =>
   invalidParams('Invalid or expired requestState', { reason: 'invalid_request_state' });
 

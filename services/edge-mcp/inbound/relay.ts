@@ -1,6 +1,9 @@
 /** Asks over the log: what is asked is stated, and what follows from it is told to the client as it comes. */
+
+import type { CancelReason } from '../../../schemas/generated.ts';
 import type { Asker } from '../../runtime/ask.ts';
 import type { Cancellations } from '../../runtime/edge/cancellations.ts';
+import type { KeyedCall } from '../../runtime/edge/idempotency-asking.ts';
 import { isLogUnavailable, RuntimeError } from '../../runtime/errors.ts';
 import type { Log, Recorded } from '../../runtime/log.ts';
 import {
@@ -16,6 +19,7 @@ import { MAX_TIMER_MS } from '../../runtime/times.ts';
 import type { Asked } from './asked.ts';
 import type { HeardEvent, heardTypes } from './events.ts';
 import { createPulse } from './keep-alive.ts';
+import { type AskUnderKey, type Key, replayedResult, settledResult } from './keyed.ts';
 import {
   deadline,
   denied,
@@ -37,6 +41,7 @@ export interface Mesh {
   /** With bounded appends. */
   log: Log;
   asker: Asker<(typeof heardTypes)[number]>;
+  askUnderKey: AskUnderKey;
   cancellations: Cancellations;
   visibility: Visibility;
   /** After how long without a word a client that wants to hear of progress is told that its call goes on, milliseconds. */
@@ -56,6 +61,8 @@ export interface Exchange {
   speaker: Speaker;
   /** Aborted, with a StopReason, when nobody waits any more. */
   signal: AbortSignal;
+  /** What it is under, where it is. */
+  key?: Key | undefined;
   tell(notification: McpNotification): Promise<void>;
   /** Puts a question of the server to the client. @returns what ends the exchange; undefined: it goes on. */
   question(question: McpQuestion, chunk: Recorded<'ResponseChunk'>): Promise<Record<string, unknown> | undefined>;
@@ -108,9 +115,9 @@ export const relay = async (
   exchange: Exchange,
   round?: Round,
 ): Promise<Record<string, unknown>> => {
-  const { context, log, asker, cancellations } = mesh;
+  const { context, log, asker, askUnderKey, cancellations } = mesh;
   const { now, tracing } = context;
-  const { speaker, instead } = exchange;
+  const { speaker, instead, key } = exchange;
   const modern = isModern(speaker.protocolVersion);
   const span = tracing.start(`${ask.method} ${ask.name}`, visit.traceparent, 'server', {
     'mcp.method.name': ask.method,
@@ -127,6 +134,11 @@ export const relay = async (
   const id = round?.mcpRequest ?? visit.requestId;
   const at = { id, contextId: exchange.contextId, traceparent: span.traceparent };
   const cause = { id, key: exchange.contextId, correlationId: id, traceparent: span.traceparent };
+  /** Under a key only what this call itself stated is its to cancel. */
+  const cancel = (reason: CancelReason) => {
+    const stated = key ? key.listening.stated : cause;
+    if (stated) cancellations.state(cancelled(stated, reason, now()), until);
+  };
   visit.said.ended = '';
   let problem: unknown;
   let handOver: NodeJS.Timeout | undefined;
@@ -135,9 +147,12 @@ export const relay = async (
   };
   const pulse = createPulse(exchange, visit, mesh.keepAliveMs);
   try {
-    const events = round
-      ? sinceRound(log, round, signal)
-      : asker.ask([received(visit, ask, speaker, at, now())], id, signal, stated);
+    const request: KeyedCall['received'] = (id, time) => received(visit, ask, speaker, { ...at, id }, time);
+    const asked = () =>
+      key
+        ? askUnderKey(visit, speaker, key, request, stated, signal)
+        : asker.ask([request(id, now())], id, signal, stated);
+    const events = round ? sinceRound(log, round, signal) : asked();
     return await follow(
       events,
       { ...exchange, tell: pulse.tell },
@@ -156,13 +171,13 @@ export const relay = async (
         return instead.result();
       }
       // Where the mesh stops, the call goes on: its outcome is in the log.
-      if (reason !== 'STOPPING' && reason !== 'TOO_LONG') cancellations.state(cancelled(cause, reason, now()), until);
+      if (reason !== 'STOPPING' && reason !== 'TOO_LONG') cancel(reason);
       throw stopped(reason);
     }
     if (error instanceof McpProblem) throw error;
     visit.said.ended = 'FAILED';
     const unavailable = isLogUnavailable(error);
-    cancellations.state(cancelled(cause, unavailable ? 'APPEND_UNCONFIRMED' : 'UNSPECIFIED', now()), until);
+    cancel(unavailable ? 'APPEND_UNCONFIRMED' : 'UNSPECIFIED');
     context.logger[unavailable ? 'warn' : 'error']({ err: error, request: id }, 'a call failed');
     if (unavailable) throw logUnavailable();
     throw error instanceof RuntimeError && error.code === 'PARLEY_TOO_LARGE' ? tooLarge() : internal();
@@ -184,17 +199,22 @@ const follow = async (
   wordDenial: (denial: Recorded<'RequestDenied'>['data']) => Error,
 ): Promise<Record<string, unknown>> => {
   /** The last part that was passed on: a part that comes again is passed by. */
-  let last = { attempt: round?.attempt ?? 0, index: (round?.index ?? 0) - 1 };
+  let last = { of: '', attempt: round?.attempt ?? 0, index: (round?.index ?? 0) - 1 };
+  const { listening } = exchange.key ?? {};
   for await (const event of events) {
-    if (event.type === 'InputProvided') continue;
+    if (event.type === 'InputProvided' || event.type === 'RequestPermitted') continue;
+    if (listening?.settlement) return settledResult(listening.settlement);
     visit.said.ended = event.type;
     switch (event.type) {
       case 'ResponseChunk': {
         const { attempt, index, payload } = event.data;
-        if (attempt < last.attempt || (attempt === last.attempt && index <= last.index)) break;
-        last = { attempt, index };
+        const isOfLast = last.of === '' || last.of === event.correlationId;
+        if (isOfLast && (attempt < last.attempt || (attempt === last.attempt && index <= last.index))) break;
+        last = { of: event.correlationId, attempt, index };
         const chunk = readChunk(payload);
         if (isQuestion(chunk)) {
+          // Under a key it may be another conversation's, whose client alone can answer.
+          if (event.key !== exchange.contextId) break;
           const end = await exchange.question(chunk, event);
           if (end) return end;
           break;
@@ -207,7 +227,7 @@ const follow = async (
       }
       case 'ResponseCompleted': {
         const outcome = readOutcome(event.data.message);
-        if ('result' in outcome) return outcome.result;
+        if ('result' in outcome) return listening?.replayed ? replayedResult(outcome.result) : outcome.result;
         throw new McpProblem(outcome.error.code, outcome.error.message, outcome.error.data);
       }
       case 'RequestDenied':

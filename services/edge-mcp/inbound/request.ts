@@ -6,11 +6,15 @@ import { type Cause, derivedId, follow } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { argumentsOf } from '../../runtime/mcp/arguments.ts';
 import { type McpOutcome, META, PROTOCOL, writeOutcome, writeRequest } from '../../runtime/mcp/message.ts';
+import { canonicalJson } from '../catalogue/canonical.ts';
 import type { Asked } from './asked.ts';
 import { invalidParams } from './problems.ts';
 import type { Visit } from './visit.ts';
 
 export const SOURCE = 'edge-mcp';
+
+/** By which a call names its idempotency key where it has no header for it. It is the mesh's, and no server is told of it. */
+export const KEY_META = 'parley/idempotencyKey';
 
 /** What a request says of its client, or its session does. */
 export interface Speaker {
@@ -40,14 +44,17 @@ export const received = (
   { id, contextId, traceparent }: { id: string; contextId: string; traceparent: string },
   time: number,
 ): Event<'RequestReceived'> => {
+  const { [KEY_META]: _key, ...meta } = speaker.meta;
   const _meta = {
-    ...speaker.meta,
+    ...meta,
     [META.protocolVersion]: speaker.protocolVersion,
     [META.clientInfo]: speaker.info,
     [META.clientCapabilities]: speaker.capabilities,
     ...(speaker.logLevel === undefined ? {} : { [META.logLevel]: speaker.logLevel }),
   };
   const message = within(() => writeRequest({ method, params: { ...params, _meta } }));
+  // A repetition has another progress token, and may be another version of its client.
+  const asked = within(() => canonicalJson({ method, server, params }));
   return {
     id,
     type: 'RequestReceived',
@@ -68,7 +75,7 @@ export const received = (
         deadline: visit.deadline,
         repeatable,
         streaming: true,
-        fingerprint: hash('sha256', message, 'hex'),
+        fingerprint: hash('sha256', asked, 'hex'),
         headers: {},
         message,
         spans: [],

@@ -13,6 +13,9 @@ test.each([
   ],
   [{ __proto__: { x: 1 } }, {}],
   [JSON.parse('{"__proto__": {"x": 1}, "": {"": "y"}}'), { '__proto__.x': '1', '.': 'y' }],
+  // In UTF-8 they would all be the same name.
+  [JSON.parse('{"\\ud800": 1, "\\ud801": 2, "\ufffd": 3}'), { '\\ud800': '1', '\\ud801': '2', '\ufffd': '3' }],
+  [JSON.parse('{"a": "b\\ud800"}'), { a: 'b\ufffd' }],
   [undefined, {}],
   ['text', {}],
 ])('%j', (given, expected) => {

@@ -3,6 +3,7 @@ import type { Task } from '@a2a-js/sdk';
 import type { Update } from '../../../runtime/a2a/json.ts';
 import { isLogUnavailable, RuntimeError } from '../../../runtime/errors.ts';
 import { MAX_TIMER_MS } from '../../../runtime/times.ts';
+import type { HeardEvent } from '../events.ts';
 import { createPulse, type Pulse } from '../keep-alive.ts';
 import { denied, internal, logUnavailable, McpProblem, tooLarge, unknown } from '../problems.ts';
 import { type Exchange, type Mesh, type StopReason, stopped } from '../relay.ts';
@@ -40,6 +41,12 @@ const teller = ({ speaker }: Exchange, pulse: Pulse, visit: Visit, signal: Abort
     await pulse.tell({ method: 'notifications/progress', params });
     await drained(visit, signal);
   };
+};
+
+/** @throws what the events throw */
+const endIn = async (events: AsyncIterable<HeardEvent>): Promise<HeardEvent> => {
+  for await (const event of events) if (event.type !== 'RequestPermitted') return event;
+  throw internal();
 };
 
 /** Undefined: there is no more time. */
@@ -116,9 +123,9 @@ export const sendToAgent = async (
     const request = received(visit, { agent, message: call.message, ...ids }, span.traceparent, now());
     const changes = updates.hear(visit.requestId, signal);
     const outcomes = asker.ask([request], visit.requestId, signal);
-    const outcome = outcomes.next().then(({ value }) => {
-      visit.said.ended = value.type;
-      return answerIn(value, (denial) =>
+    const outcome = endIn(outcomes).then((end) => {
+      visit.said.ended = end.type;
+      return answerIn(end, (denial) =>
         sees() && denial.reason !== 'RESOURCE_UNKNOWN' ? denied(denial) : unknown('tool', name, true),
       );
     });

@@ -63,7 +63,7 @@ const afterChunk = (state: TaskState, { data, time }: Recorded<'ResponseChunk'>)
 };
 
 const endBy = (
-  event: Exclude<HeardEvent, Recorded<'ResponseChunk'> | Recorded<'InputProvided'>>,
+  event: Exclude<HeardEvent, Recorded<'ResponseChunk'> | Recorded<'RequestPermitted'> | Recorded<'InputProvided'>>,
   wordDenial: (denial: Recorded<'RequestDenied'>['data']) => Error,
 ): End => {
   switch (event.type) {
@@ -101,6 +101,8 @@ export const evolve = (
   if (state.end) return state;
   const updated = Math.max(state.updated, event.time);
   switch (event.type) {
+    case 'RequestPermitted':
+      return state;
     case 'ResponseChunk':
       return afterChunk(state, event);
     case 'InputProvided':

@@ -1,7 +1,8 @@
-import { heardUntil } from '../../runtime/ask.ts';
-import { RuntimeError } from '../../runtime/errors.ts';
-import type { Log, Tail } from '../../runtime/log.ts';
-import { type AnswerEvent, answerTopics, answerTypes } from './events.ts';
+import type { EffectSettled } from '../../../schemas/generated.ts';
+import type { EventType, TopicName } from '../../../topics/index.ts';
+import { heardUntil } from '../ask.ts';
+import { RuntimeError } from '../errors.ts';
+import type { AnyRecorded, Log, Tail } from '../log.ts';
 import type { KeyedRequest } from './idempotency.ts';
 
 /** Clocks of brokers and edges differ, and a request may have been stated a moment before its key. */
@@ -22,36 +23,53 @@ const open = (log: Log, ...given: Parameters<Log['tail']>): Promise<Tail> =>
     throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be read', error);
   });
 
+/** What is heard of a request. */
+export interface Replayed<T extends EventType> {
+  topics: readonly TopicName[];
+  types: readonly T[];
+  /** Which of what the log knows when it is asked is still to be told; without it all is, as it is read. */
+  past?(events: AnyRecorded<T>[]): AnyRecorded<T>[];
+}
+
 /**
  * What came of a request that was made before, by any edge: what is in the log already, then what comes.
  * @param silent called once if the log holds nothing that follows from the request although its append is long over.
  * @throws the signal's reason once it is aborted; PARLEY_LOG_UNAVAILABLE.
  */
-export async function* replay(
+export async function* replay<T extends EventType>(
   log: Log,
   { requestId, contextId, usedAt }: KeyedRequest,
+  { topics, types, past }: Replayed<T>,
   signal: AbortSignal,
   silent: () => void,
-): AsyncGenerator<AnswerEvent> {
-  const heard = heardUntil<AnswerEvent>(signal);
+): AsyncGenerator<AnyRecorded<T>> {
+  const heard = heardUntil<AnyRecorded<T>>(signal);
+  let before: AnyRecorded<T>[] | undefined = past && [];
   let any = false;
   let over = false;
   let timer: NodeJS.Timeout | undefined;
   const opening = open(
     log,
-    answerTopics,
+    topics,
     (record) => {
       if (record.correlationId !== requestId || record.key !== contextId) return;
       any = true;
-      heard.put(record as AnswerEvent);
+      const event = record as AnyRecorded<T>;
+      if (before) before.push(event);
+      else heard.put(event);
     },
-    { from: { time: usedAt - SLACK_MS }, partitions: [log.partitionOf(contextId)], types: answerTypes },
+    { from: { time: usedAt - SLACK_MS }, partitions: [log.partitionOf(contextId)], types },
   );
   try {
     const tail = await Promise.race([opening, signalled(signal)]);
     void tail.caughtUp.then(() => {
       if (!over) timer = setTimeout(() => any || silent(), Math.max(0, usedAt + APPENDED_MS - Date.now()));
     });
+    if (past) {
+      await Promise.race([tail.caughtUp, signalled(signal)]);
+      for (const event of past(before ?? [])) heard.put(event);
+      before = undefined;
+    }
     yield* heard.each();
   } finally {
     over = true;
@@ -85,4 +103,30 @@ export const wasBegun = async (
     void tail.close().catch(() => {});
   }
   return begun;
+};
+
+/**
+ * What somebody found out of a request whose outcome was not known; the last word counts. Settlements are few.
+ * @throws the signal's reason once it is aborted; PARLEY_LOG_UNAVAILABLE.
+ */
+export const settlementOf = async (
+  log: Log,
+  { requestId }: Pick<KeyedRequest, 'requestId'>,
+  signal: AbortSignal,
+): Promise<EffectSettled | undefined> => {
+  let settlement: EffectSettled | undefined;
+  const tail = await open(
+    log,
+    ['mesh.settlements'],
+    (record) => {
+      if (record.correlationId === requestId && record.type === 'EffectSettled') settlement = record.data;
+    },
+    { from: 'beginning', types: ['EffectSettled'] },
+  );
+  try {
+    await Promise.race([tail.caughtUp, signalled(signal)]);
+  } finally {
+    void tail.close().catch(() => {});
+  }
+  return settlement;
 };

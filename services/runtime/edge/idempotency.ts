@@ -4,7 +4,8 @@
  */
 import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Event, Log, Recorded } from '../../runtime/log.ts';
+import { derivedId, newId } from '../event.ts';
+import type { Event, Log, Recorded } from '../log.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /** About 100 MB. Where more keys than that are used in a day, the oldest are forgotten first. */
@@ -15,7 +16,7 @@ const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 export interface KeyedRequest {
   requestId: string;
   contextId: string;
-  /** sha256 of the body. */
+  /** sha256 of what was asked. */
   fingerprint: string;
   /** When the key was used for it, milliseconds since the epoch. */
   usedAt: number;
@@ -38,6 +39,33 @@ export const isIdempotencyKey = (value: string): boolean => KEY.test(value);
 export const scopeOf = ({ tenant, agent }: { tenant: string; agent: string }, key: string): string =>
   hash('sha256', JSON.stringify([tenant, agent, key]), 'hex');
 
+/**
+ * The conversation and the request that follow from a key, so that edges that are handed the same call at the same time state
+ * the same request. The request from the day as well: a key is forgotten after one, and its next use is another request.
+ */
+export const conversationUnder = (scope: string): string => derivedId(scope, 'conversation');
+/** @param now milliseconds since the epoch. */
+export const requestUnder = (scope: string, contextId: string, now: number): string =>
+  derivedId(scope, contextId, Math.floor(now / DAY_MS));
+
+/** The event that a key names this request. Each use has an id of its own: two edges' can be told apart. */
+export const keyUse = (
+  source: string,
+  { scope, contextId, fingerprint, traceparent }: Omit<KeyUse['data'], 'requestId'> & { traceparent: string },
+  requestId: string,
+  time: number,
+): KeyUse => ({
+  id: newId(time),
+  type: 'IdempotencyKeyUsed',
+  source,
+  key: scope,
+  time,
+  correlationId: requestId,
+  causationId: requestId,
+  traceparent,
+  data: { scope, requestId, contextId, fingerprint },
+});
+
 export interface IdempotencyKeys {
   get(scope: string): KeyedRequest | undefined;
   /**
@@ -50,8 +78,15 @@ export interface IdempotencyKeys {
   close(): Promise<void>;
 }
 
-/** Follows the keys. Resolves once every use of the last day is known. @throws what `Log.tail` throws. */
-export const followIdempotencyKeys = async (log: Log, logger: Logger, now: () => number): Promise<IdempotencyKeys> => {
+/**
+ * Follows the keys of one service's callers. Resolves once every use of the last day is known. @throws what `Log.tail` throws.
+ */
+export const followIdempotencyKeys = async (
+  log: Log,
+  source: string,
+  logger: Logger,
+  now: () => number,
+): Promise<IdempotencyKeys> => {
   const entries = new Map<string, Entry>();
 
   const put = (entry: Entry, scope: string) => {
@@ -79,7 +114,7 @@ export const followIdempotencyKeys = async (log: Log, logger: Logger, now: () =>
 
   // For one request the first use in the log stands. A use for another request comes after it and replaces it.
   const see = (use: Recorded<'IdempotencyKeyUsed'>) => {
-    if (use.source !== 'edge-llm') return;
+    if (use.source !== source) return;
     const { scope, requestId } = use.data;
     const known = entries.get(scope);
     if (known?.earlier.includes(requestId)) return;
