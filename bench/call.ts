@@ -40,6 +40,8 @@ export interface Call {
   headers: Record<string, string>;
   /** @param n how many were made before it. */
   body(n: number): string;
+  /** An answer has begun with the first part that holds this; default: with its first byte. */
+  begins?: string;
   /** Of the whole answer. */
   fault(status: number, text: string): string | undefined;
 }

@@ -3,6 +3,7 @@ import type { A2aCall } from './agents/calls.ts';
 import { runLoad } from './children.ts';
 import { cores, read, untilQuiet } from './gauges.ts';
 import type { LoadResult } from './load.ts';
+import type { Era } from './mcp-call.ts';
 import type { Parley } from './parley.ts';
 
 export interface Plan {
@@ -49,6 +50,8 @@ export interface Subject {
   parley: Pick<Parley, 'url' | 'key' | 'pids'>;
   /** What is asked of an agent; default: a chat with a model. */
   a2a?: A2aCall;
+  /** As what client an MCP server is asked. */
+  mcp?: Era;
   upstreamUrl: string;
   /** Cores that Parley uses with no calls. */
   atRest: number;
@@ -58,12 +61,12 @@ export interface Subject {
 export const measure = async (
   setting: Setting,
   { warmUpMs, durationMs }: Pick<Plan, 'warmUpMs' | 'durationMs'>,
-  { parley, a2a, upstreamUrl, atRest, signal }: Subject,
+  { parley, a2a, mcp, upstreamUrl, atRest, signal }: Subject,
 ): Promise<Run> => {
   const { stream, inFlight, via } = setting;
   const url = via === 'direct' ? upstreamUrl : parley.url;
   const before = read(parley.pids);
-  const load = await runLoad({ url, key: parley.key, stream, a2a, inFlight, warmUpMs, durationMs }, signal);
+  const load = await runLoad({ url, key: parley.key, stream, a2a, mcp, inFlight, warmUpMs, durationMs }, signal);
   const answered = performance.now();
   const after = await untilQuiet(parley.pids, atRest, signal);
   const perCall = (of: 'parley' | 'broker' | 'registry') =>

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, Pool } from 'undici';
 import { type A2aCall, a2aCall } from './agents/calls.ts';
 import { type Call, chatCall } from './call.ts';
+import { type Era, mcpCall } from './mcp-call.ts';
 import { type Distribution, distribution, Recording } from './statistics.ts';
 
 export interface LoadOptions {
@@ -16,6 +17,8 @@ export interface LoadOptions {
   stream: boolean;
   /** Of an agent; default: a chat with a model. */
   a2a?: A2aCall | undefined;
+  /** Of an MCP server: for a client of then; streams are calls that tell of their progress. */
+  mcp?: Era | undefined;
   inFlight: number;
   /** At most so many calls are begun a second; default: each as soon as the one before it has ended. */
   rate?: number;
@@ -35,7 +38,7 @@ export interface LoadResult {
   firstFault: string | undefined;
   /** Whole calls: from the request handed over to the last byte of the answer. Microseconds. */
   callUs: Distribution;
-  /** To the first byte of the body. Microseconds. */
+  /** To the first byte of the body, or of what the call says it begins with. Microseconds. */
   firstByteUs: Distribution;
 }
 
@@ -51,7 +54,7 @@ interface Outcome {
 }
 
 /** One call; never rejects. */
-const make = (pool: Pool, request: Dispatcher.DispatchOptions, fault: Call['fault']): Promise<Outcome> =>
+const make = (pool: Pool, request: Dispatcher.DispatchOptions, { fault, begins = '' }: Call): Promise<Outcome> =>
   new Promise((resolve) => {
     const outcome = { beganMs: performance.now(), firstByteMs: 0, endedMs: 0 };
     let status = 0;
@@ -63,7 +66,7 @@ const make = (pool: Pool, request: Dispatcher.DispatchOptions, fault: Call['faul
         status = code;
       },
       onResponseData(_controller, part) {
-        if (parts.length === 0) outcome.firstByteMs = performance.now();
+        if (outcome.firstByteMs === 0 && part.includes(begins)) outcome.firstByteMs = performance.now();
         parts.push(part);
       },
       onResponseEnd() {
@@ -79,6 +82,7 @@ const generate = async ({
   key,
   stream,
   a2a,
+  mcp,
   inFlight,
   rate,
   warmUpMs,
@@ -91,7 +95,7 @@ const generate = async ({
     headersTimeout: PATIENCE_MS,
     bodyTimeout: PATIENCE_MS,
   });
-  const call = a2a ? a2aCall(a2a, stream) : chatCall(stream);
+  const call = mcp ? await mcpCall(mcp, stream, url, key) : a2a ? a2aCall(a2a, stream) : chatCall(stream);
   const request: Dispatcher.DispatchOptions = {
     path: pathname + call.path,
     method: 'POST',
@@ -114,7 +118,7 @@ const generate = async ({
         due = Math.max(due + (inFlight / rate) * 1_000, performance.now());
         await sleep(due - performance.now());
       }
-      const outcome = await make(pool, { ...request, body: call.body(made++) }, call.fault);
+      const outcome = await make(pool, { ...request, body: call.body(made++) }, call);
       if (outcome.fault !== undefined) {
         failed += 1;
         firstFault ??= outcome.fault;

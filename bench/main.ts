@@ -6,19 +6,25 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type AgentsOptions, agents } from './agents.ts';
+import { type McpOptions, mcp } from './mcp.ts';
+import { besideMcpPeers } from './mcp-peers.ts';
 import { measuring, progress } from './measuring.ts';
 import { positive, whole, wholes } from './numbers.ts';
 import { besidePeers, compare, soakFor } from './sessions.ts';
 
-interface CommandLine extends AgentsOptions {
+interface CommandLine extends AgentsOptions, McpOptions {
   soak: boolean;
   peers: boolean;
   agents: boolean;
+  mcp: boolean;
   data?: string;
 }
 
-const chosen = ({ soak, peers, agents: ofAgents }: CommandLine) =>
-  soak ? soakFor : peers ? besidePeers : ofAgents ? agents : compare;
+const chosen = ({ soak, peers, agents: ofAgents, mcp: ofMcp }: CommandLine) => {
+  if (soak) return soakFor;
+  if (peers) return ofMcp ? besideMcpPeers : besidePeers;
+  return ofMcp ? mcp : ofAgents ? agents : compare;
+};
 
 const bench = (options: CommandLine): Promise<void> =>
   measuring(options, async (directory, undo, signal) => {
@@ -43,7 +49,13 @@ await new Command('bench')
   .option('--agents', 'instead: a mesh with agents; nothing in a list leaves its part out', false)
   .option('--tasks <n,…>', 'of --agents: tasks in the log, about 3 kB each', wholes, [100_000])
   .option('--registered <n,…>', 'of --agents: agents on the log', wholes, [2, 2_000])
-  .option('--quick', 'of --agents: all of it, small, to see that it works', false)
+  .option(
+    '--mcp',
+    'instead: a mesh with MCP servers; nothing in a list leaves its part out. With --peers: beside other gateways',
+    false,
+  )
+  .option('--tools <n,…>', 'of --mcp: tools in a list', wholes, [5_000])
+  .option('--quick', 'of --agents and --mcp: all of it, small, to see that it works', false)
   .option('--soak', 'instead: half of the possible load for long, watching memory, open files, lag and the log', false)
   .option('--minutes <n>', 'how long to soak', positive, 10)
   .option('--in-flight <n>', 'calls in flight at most while soaking, and a quarter as many streams', whole, 32)
@@ -70,6 +82,8 @@ Examples:
   npm run -s bench -- --rounds 1 --duration 3 --concurrency 1,64 --stream-concurrency ''
   npm run -s bench -- --peers --concurrency 1,16,64 --stream-concurrency 1,16,64 --out bench/results/peers.json
   npm run -s bench -- --agents --concurrency 1,16,64 --stream-concurrency 1,16,64 --out bench/results/agents.json
+  npm run -s bench -- --mcp --concurrency 1,16 --stream-concurrency 1,16 --out bench/results/mcp.json
+  npm run -s bench -- --mcp --peers --concurrency 1,16 --out bench/results/mcp-peers.json
   npm run -s bench -- --soak --minutes 10`,
   )
   .action(bench)

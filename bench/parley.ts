@@ -43,6 +43,24 @@ const environment = (port: number, upstreamUrl: string): NodeJS.ProcessEnv => ({
   BENCH_UPSTREAM_URL: upstreamUrl,
 });
 
+/** The arguments of Node that start it. */
+export const upWith = (meshFile: string): string[] => [
+  join(import.meta.dirname, '..', 'cli', 'main.ts'),
+  'up',
+  '--no-proof',
+  '--mesh',
+  meshFile,
+];
+
+const stateIn = (directory: string) => readState(join(directory, '.parley', 'embedded.json'));
+
+/** Ends the JVMs that it left in a directory. */
+export const endJvms = async (directory: string): Promise<void> => {
+  // Looked up now: the start may have been cut off anywhere.
+  const { kafka, registry } = stateIn(directory) ?? {};
+  for (const jvm of [registry, kafka]) if (jvm) await endProcess(jvm, STOP_TIMEOUT_MS);
+};
+
 const untilReady = async (url: string, child: ChildProcess, log: string, signal: AbortSignal): Promise<void> => {
   const giveUp = Date.now() + START_TIMEOUT_MS;
   const fail = (what: string) => new Error(`Parley ${what}. The end of what it printed:\n${tail(log, 20)}`);
@@ -67,10 +85,9 @@ export const startParley = async (
 ): Promise<Parley> => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const root = join(import.meta.dirname, '..');
   const log = join(directory, 'up.log');
   const output = openSync(log, 'a');
-  const up = [join(root, 'cli', 'main.ts'), 'up', '--no-proof', '--mesh', join(root, 'bench', 'mesh.yaml')];
+  const up = upWith(join(import.meta.dirname, 'mesh.yaml'));
   const began = performance.now();
   const child = spawn(process.execPath, [...flags, ...up], {
     cwd: directory,
@@ -80,11 +97,8 @@ export const startParley = async (
     detached: true,
   });
   closeSync(output);
-  const state = () => readState(join(directory, '.parley', 'embedded.json'));
 
   const stopAll = async () => {
-    // Looked up now: the start may have been cut off anywhere.
-    const { kafka, registry } = state() ?? {};
     const exited = new Promise<void>((resolve) => {
       if (child.exitCode !== null || child.signalCode !== null) resolve();
       else child.once('exit', () => resolve());
@@ -93,7 +107,7 @@ export const startParley = async (
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(timer);
-    for (const jvm of [registry, kafka]) if (jvm) await endProcess(jvm, STOP_TIMEOUT_MS);
+    await endJvms(directory);
   };
 
   let stopped: Promise<void> | undefined;
@@ -105,7 +119,7 @@ export const startParley = async (
   try {
     await untilReady(url, child, log, signal);
     const startMs = performance.now() - began;
-    const { kafka, registry } = state() ?? {};
+    const { kafka, registry } = stateIn(directory) ?? {};
     if (!child.pid || !kafka || !registry) throw new Error('.parley/embedded.json does not say which processes run');
     return {
       url: `${url}/v1`,

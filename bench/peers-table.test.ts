@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { type PeerRow, ratioOf, renderPeers } from './peers-table.ts';
 
-const row = (target: string, rate: number, conc = 64, failures = 0): PeerRow => ({
-  suite: 'llm',
+const row = (target: string, rate: number, conc = 64, failures = 0, suite: PeerRow['suite'] = 'llm'): PeerRow => ({
+  suite,
   target,
   conc,
   rps: { min: rate - 10, med: rate, max: rate + 10 },
@@ -38,6 +38,14 @@ test('every target is a row with its spread and how Parley compares', () => {
   expect(text).toContain('| 64 | Portkey | 500 (490 to 510) | 4 |');
   expect(text).toContain('Every answer was right.');
   expect(text).not.toContain('Streams');
+});
+
+test('each suite is a table of its own', () => {
+  const of = (suite: PeerRow['suite']) => [row('contextforge', 50, 1, 0, suite), row('parley', 100, 1, 0, suite)];
+  const text = renderPeers([...of('mcp'), ...of('mcp-mock')], { rounds: 1, duration: 1 }, conditions, '20.0.0');
+  expect(text.match(/\| ContextForge \| 50 \(40 to 60\) \| 2 /g)).toHaveLength(2);
+  expect(text).toContain('Calls of a tool that answers at once:');
+  expect(text).not.toContain('Whole answers');
 });
 
 test('wrong answers are told', () => {

@@ -9,7 +9,8 @@ interface Rounds {
 }
 
 export interface PeerRow {
-  suite: 'llm' | 'stream';
+  /** mcp-mock: MCP, with a server that answers at once; mcp: with @modelcontextprotocol/server-everything. */
+  suite: 'llm' | 'stream' | 'mcp' | 'mcp-mock';
   target: string;
   /** In flight. */
   conc: number;
@@ -30,6 +31,7 @@ const NAMES: Record<string, string> = {
   parley: '**Parley**',
   litellm: 'LiteLLM',
   portkey: 'Portkey',
+  contextforge: 'ContextForge',
 };
 
 /** How many times as many calls a second Parley serves, of the medians. */
@@ -50,6 +52,13 @@ const cells = (rows: readonly PeerRow[], row: PeerRow): string[] => [
   spread(row.cpu_us_per_req),
 ];
 
+const TITLES = {
+  llm: 'Whole answers:',
+  stream: 'Streams, answered at once:',
+  mcp: 'Calls of a tool of server-everything:',
+  'mcp-mock': 'Calls of a tool that answers at once:',
+} as const;
+
 const table = (rows: readonly PeerRow[], suite: PeerRow['suite']): string =>
   [
     HEAD,
@@ -67,10 +76,11 @@ export const renderPeers = (
 ): string => {
   const failures = rows.reduce((sum, row) => sum + row.failures, 0);
   return [
-    ...(rows.some(({ suite }) => suite === 'llm') ? ['Whole answers:', table(rows, 'llm')] : []),
-    ...(rows.some(({ suite }) => suite === 'stream') ? ['Streams, answered at once:', table(rows, 'stream')] : []),
+    ...(Object.keys(TITLES) as PeerRow['suite'][])
+      .filter((suite) => rows.some((row) => row.suite === suite))
+      .flatMap((suite) => [TITLES[suite], table(rows, suite)]),
     [
-      `- Median (smallest to largest) of ${rounds} rounds of ${duration} s, all targets in turn, one upstream that answers at once, one wrk.`,
+      `- Median (smallest to largest) of ${rounds} rounds of ${duration} s, all targets in turn, one upstream, one wrk.`,
       '- CPU of Parley is that of its process, its broker and its registry. It writes every call to Kafka (acks=all) before it makes it; the others write nothing.',
       `- ${failures === 0 ? 'Every answer was right.' : `${failures} answers were wrong.`}`,
       `- All share ${c.cores} cores (${c.cpu}), Node ${c.node} for Parley and ${node} for the others, ${c.system}; load average ${c.load.toFixed(2)} before.`,

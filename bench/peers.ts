@@ -8,8 +8,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Parley } from './parley.ts';
 import type { PeerRow } from './peers-table.ts';
+import { ownEnvironment } from './scale/cluster.ts';
 
 /** Where the kit's upstream listens. */
 export const PEERS_UPSTREAM_URL = 'http://127.0.0.1:9100/v1';
@@ -23,9 +23,24 @@ export interface PeersOptions {
   /** Seconds of each run, and before it. */
   duration: number;
   warmUp: number;
-  concurrency: readonly number[];
-  streamConcurrency: readonly number[];
+  /** Calls in flight of each suite that is run. */
+  suites: Partial<Record<PeerRow['suite'], readonly number[]>>;
 }
+
+/** What the kit measures beside the peers; it starts it, or is told which processes it is. */
+export interface Target {
+  name: 'parley';
+  kind: PeerRow['suite'];
+  url: string;
+  headers: Record<string, string>;
+  /** Of MCP: the tool that says again what it is told. */
+  tool?: string;
+  pids?: readonly number[];
+  start?: { cmd: readonly string[]; cwd: string; env: Record<string, string>; ready: string };
+}
+
+/** How the kit is told of calls in flight; the suites of MCP share it. */
+const CONCURRENCY = { llm: 'conc', stream: 'stream-conc', mcp: 'mcp-conc', 'mcp-mock': 'mcp-conc' } as const;
 
 /** As the kit is meant to be run: with the machine's own Node, not with the one that Parley brings. */
 const NODE = process.env.npm_node_execpath ?? process.execPath;
@@ -33,7 +48,7 @@ const NODE = process.env.npm_node_execpath ?? process.execPath;
 /** Runs a command to its end. @throws when it fails. @param line told of each line of its standard error. */
 const run = async (command: readonly string[], line: (text: string) => void, signal: AbortSignal): Promise<string> => {
   const [file = '', ...args] = command;
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { env: ownEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop);
   let output = '';
@@ -68,31 +83,29 @@ export const installPeers = async (
  * @returns a row for each gateway, interface and number of calls in flight; all that the kit wrote; and which Node ran it.
  */
 export const measurePeers = async (
-  { kit, root, rounds, duration, warmUp, concurrency, streamConcurrency }: PeersOptions,
-  parley: Parley,
+  { kit, root, rounds, duration, warmUp, suites }: PeersOptions,
+  targets: readonly Target[],
   progress: (text: string) => void,
   signal: AbortSignal,
 ): Promise<{ rows: PeerRow[]; lines: unknown[]; node: string }> => {
   const directory = mkdtempSync(join(tmpdir(), 'parley-peers-'));
   try {
     const add = join(directory, 'parley.json');
-    const { broker, registry } = parley.pids;
-    const headers = { authorization: `Bearer ${parley.key}` };
-    const url = `${parley.url}/chat/completions`;
-    const target = { name: 'parley', kind: 'llm', url, headers, pids: [parley.pids.parley, broker, registry] };
-    writeFileSync(add, JSON.stringify([target]));
+    writeFileSync(add, JSON.stringify(targets));
     const out = join(directory, 'results.jsonl');
-    const suites = [...(concurrency.length > 0 ? ['llm'] : []), ...(streamConcurrency.length > 0 ? ['stream'] : [])];
+    const chosen = Object.entries(suites).filter(([, inFlight]) => inFlight.length > 0) as [
+      PeerRow['suite'],
+      number[],
+    ][];
     const options: Record<string, string | number> = {
       root: resolve(root),
       add,
       out,
-      suite: suites.join(','),
+      suite: chosen.map(([suite]) => suite).join(','),
       rounds,
       duration,
       warmup: warmUp,
-      conc: concurrency.join(','),
-      'stream-conc': streamConcurrency.join(','),
+      ...Object.fromEntries(chosen.map(([suite, inFlight]) => [CONCURRENCY[suite], inFlight.join(',')])),
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     await run([NODE, resolve(kit, 'measure.mjs'), ...args], progress, signal);

@@ -167,8 +167,15 @@ export const besidePeers = async (
   await installPeers({ kit, root }, (line) => progress.update(`Installing the other gateways: ${line}`), signal);
   const found = conditions();
   const parley = await start(options, directory, PEERS_UPSTREAM_URL, undo, signal);
-  const plan = { kit, root, rounds, duration, warmUp, concurrency, streamConcurrency };
-  const { rows, lines, node } = await measurePeers(plan, parley, (line) => progress.update(line), signal);
+  const plan = { kit, root, rounds, duration, warmUp, suites: { llm: concurrency, stream: streamConcurrency } };
+  const target = {
+    name: 'parley',
+    kind: 'llm',
+    url: `${parley.url}/chat/completions`,
+    headers: { authorization: `Bearer ${parley.key}` },
+    pids: Object.values(parley.pids),
+  } as const;
+  const { rows, lines, node } = await measurePeers(plan, [target], (line) => progress.update(line), signal);
   const wrong = rows.filter(({ failures }) => failures > 0);
   return {
     document: { conditions: found, lines },

@@ -34,7 +34,7 @@ export interface Mesh extends GovernanceOptions {
 }
 
 /** Without what this shell says of another cluster or another mesh. */
-const ownEnvironment = () =>
+export const ownEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(KAFKA|SCHEMA_REGISTRY|PARLEY|OTEL)_/.test(name)),
   );
