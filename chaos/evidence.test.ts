@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { evidenceOf, parseAccessLog } from './evidence.ts';
+import { evidenceOf, parseAccessLog, upstreamCalls } from './evidence.ts';
 import type { Call, Try } from './load.ts';
 
 const line =
@@ -33,7 +33,7 @@ test('the evidence has the calls by the id of their dispatch, and an answer for 
     idempotencyKey: undefined,
     tries: [{ ...tried, status: 0, requestId: '' }, { ...tried, status: 503, whole: false }, tried],
   };
-  const evidence = evidenceOf([], parseAccessLog(line), [call], 9);
+  const evidence = evidenceOf([], upstreamCalls(parseAccessLog(line)), [call], 9);
   expect(evidence).toEqual({
     records: [],
     calls: [{ dispatchId: 'd1', at: Date.parse('2026-01-02T03:04:05.678Z') }],

@@ -6,33 +6,40 @@ import type { Call } from './load.ts';
 import type { AccessLogEntry } from './upstream.ts';
 
 /** Reads an access log. @throws on a line that is none, by its number. */
-export const parseAccessLog = (text: string): AccessLogEntry[] =>
+export const parseLines = <Entry>(text: string, isEntry: (entry: Entry) => boolean): Entry[] =>
   text.split('\n').flatMap((line, i) => {
     if (line === '') return [];
     try {
-      const entry: AccessLogEntry = JSON.parse(line);
-      if (Number.isNaN(Date.parse(entry.time)) || typeof entry.x_client_request_id !== 'string') throw new Error(line);
+      const entry: Entry = JSON.parse(line);
+      if (!isEntry(entry)) throw new Error(line);
       return [entry];
     } catch (error) {
       throw new Error(`line ${i + 1} of the access log cannot be read`, { cause: error });
     }
   });
 
+/** As `parseLines`, of the model server's. */
+export const parseAccessLog = (text: string): AccessLogEntry[] =>
+  parseLines(
+    text,
+    (entry: AccessLogEntry) => !Number.isNaN(Date.parse(entry.time)) && typeof entry.x_client_request_id === 'string',
+  );
+
 export const upstreamCalls = (entries: readonly AccessLogEntry[]): UpstreamCall[] =>
   entries.map((entry) => ({ dispatchId: entry.x_client_request_id, at: Date.parse(entry.time) }));
 
 /** What clients were told; a try without an answer is none. */
-export const clientAnswers = (calls: readonly Call[]): ClientAnswer[] =>
+export const clientAnswers = (calls: readonly Pick<Call, 'tries'>[]): ClientAnswer[] =>
   calls.flatMap(({ tries }) =>
     tries.filter(({ status }) => status > 0).map(({ requestId, status, whole }) => ({ requestId, status, whole })),
   );
 
 export const evidenceOf = (
   records: readonly AnyRecorded[],
-  entries: readonly AccessLogEntry[],
-  calls: readonly Call[],
+  reached: readonly UpstreamCall[],
+  calls: readonly Pick<Call, 'tries'>[],
   endedAt: number,
-): Evidence => ({ records, calls: upstreamCalls(entries), answers: clientAnswers(calls), endedAt });
+): Evidence => ({ records, calls: reached, answers: clientAnswers(calls), endedAt });
 
 /** Every record of every topic. @param progress told how far it is. */
 export const readWhole = async (

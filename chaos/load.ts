@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { between, type Random } from './random.ts';
 
-const KEY = 'sk-parley-chaos';
+export const KEY = 'sk-parley-chaos';
 /** As OpenAI's clients have it. */
-const MAX_RETRIES = 2;
-const DEADLINE_MS = 20_000;
+export const MAX_RETRIES = 2;
+export const DEADLINE_MS = 20_000;
 /** Longer than the mesh takes to say that it could not. */
-const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 30_000;
 const CALLS_PER_CONVERSATION = 10;
 
 /** One HTTP request and what came of it. */
@@ -39,7 +39,7 @@ export interface Call {
 
 export const isGood = ({ status, whole }: Try): boolean => status >= 200 && status < 300 && whole;
 
-const isRetryable = ({ status }: Try) =>
+export const isRetryable = ({ status }: Try) =>
   status === 0 || status === 408 || status === 409 || status === 429 || status >= 500;
 
 interface ChatAnswer {

@@ -41,7 +41,8 @@ export interface MeshOptions {
   shape: readonly (readonly string[])[];
   brokers: readonly string[];
   registryUrl: string;
-  upstreamUrl: string;
+  /** Environment variables by which mesh.yaml knows the upstreams. */
+  upstreams: Readonly<Record<string, string>>;
   signal: AbortSignal;
   endedUnasked(end: UnaskedEnd): void;
 }
@@ -60,7 +61,7 @@ const endOf = (log: string): string =>
     .join('\n');
 
 /** As the shell has it, but on this cluster and without exporting traces. */
-const environment = ({ brokers, registryUrl, upstreamUrl }: MeshOptions, port: number, clock: string) => ({
+const environment = ({ brokers, registryUrl, upstreams }: MeshOptions, port: number, clock: string) => ({
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(KAFKA|SCHEMA_REGISTRY|PARLEY|OTEL)_/.test(name)),
   ),
@@ -69,7 +70,7 @@ const environment = ({ brokers, registryUrl, upstreamUrl }: MeshOptions, port: n
   PARLEY_PORT: String(port),
   PARLEY_GRPC_PORT: '0',
   LOG_LEVEL: 'info',
-  CHAOS_UPSTREAM_URL: upstreamUrl,
+  ...upstreams,
   CHAOS_CLOCK_FILE: clock,
 });
 

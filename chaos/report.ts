@@ -1,6 +1,8 @@
 /** What a run showed, for a person and as JSON. Pure. */
 import type { LoggedRecord, Violation } from '../invariants/index.ts';
+import { type Counts, countBy, listed } from './counts.ts';
 import { type Call, isGood } from './load.ts';
+import { type ToolReport, type ToolRun, toolReportOf } from './mcp/report.ts';
 import type { UnaskedEnd } from './mesh-processes.ts';
 import type { Made } from './storm.ts';
 import type { AccessLogEntry } from './upstream.ts';
@@ -16,11 +18,10 @@ export interface Run {
   endedAt: number;
   records: readonly LoggedRecord[];
   accessLog: readonly AccessLogEntry[];
+  tools: ToolRun;
   endedUnasked: readonly UnaskedEnd[];
   violations: readonly Violation[];
 }
-
-export type Counts = Record<string, number>;
 
 export interface Report {
   seed: number;
@@ -40,14 +41,10 @@ export interface Report {
     dispatches: number;
     dispatchedNotCalled: number;
   };
+  tools: ToolReport;
   endedUnasked: readonly UnaskedEnd[];
   violations: readonly Violation[];
 }
-
-const countBy = <T>(items: readonly T[], nameOf: (item: T) => string): Counts => {
-  const groups = Map.groupBy(items, nameOf);
-  return Object.fromEntries([...groups].map(([name, of]) => [name, of.length] as const).sort((a, b) => b[1] - a[1]));
-};
 
 const outcomeOf = (record: LoggedRecord): string[] => {
   switch (record.type) {
@@ -99,7 +96,9 @@ const availabilityOf = ({ calls, beganAt, endedAt }: Run): Report['availability'
 
 export const reportOf = (run: Run): Report => {
   const { first, repeated, repeatedOtherwise } = firstAndRepeated(run.records);
-  const dispatched = new Set(first.filter(({ type }) => type === 'RequestDispatched').map(({ id }) => id));
+  const dispatched = new Set(
+    first.filter((one) => one.type === 'RequestDispatched' && one.data.request.protocol !== 'mcp').map(({ id }) => id),
+  );
   const called = new Set(run.accessLog.map((entry) => entry.x_client_request_id));
   const tries = run.calls.flatMap((call) => call.tries);
   const { seed, minutes, shape, faults, endedUnasked, violations } = run;
@@ -125,21 +124,18 @@ export const reportOf = (run: Run): Report => {
       dispatches: dispatched.size,
       dispatchedNotCalled: [...dispatched].filter((id) => !called.has(id)).length,
     },
+    tools: toolReportOf(run.tools),
     endedUnasked,
     violations,
   };
 };
 
 const MOST_SHOWN = 20;
-const listed = (counts: Counts) =>
-  Object.entries(counts)
-    .map(([name, count]) => `${name} ${count}`)
-    .join(', ') || 'none';
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
 
 /** A page of plain text. */
 export const reportText = (report: Report): string => {
-  const { availability: a, events, upstream, violations, endedUnasked } = report;
+  const { availability: a, events, upstream, tools, violations, endedUnasked } = report;
   const slowest = report.faults.reduce((most, f) => Math.max(most, f.recoveredAtMs - f.healedAtMs), 0);
   const lines = [
     `Seed ${report.seed}, ${report.minutes} min; processes: ${report.shape.map((s) => s.join('+') || 'all').join(' | ')}`,
@@ -149,6 +145,9 @@ export const reportText = (report: Report): string => {
     `Outcomes      ${listed(report.outcomes)}`,
     `Events        ${events.records}, repeated ${events.repeated}, of those with other content ${events.repeatedOtherwise}`,
     `Upstream      ${upstream.calls} calls (${listed(upstream.byStatus)}), ${upstream.withoutDispatch} without a dispatch in the log; ${upstream.dispatches} dispatches, ${upstream.dispatchedNotCalled} never called`,
+    `Tools         ${tools.calls.made} calls, tried ${tools.calls.tries} times, ${tools.calls.answered} answered well; answers: ${listed(tools.calls.answersByStatus)}`,
+    `MCP server    ${tools.upstream.calls} calls (${listed(tools.upstream.byStatus)}), ${tools.upstream.withoutRequest} without a request in the log, ${tools.upstream.twice} side effects twice`,
+    `Sessions      ${tools.sessions.opened}, answered ${tools.sessions.notFound} times that there is none; ${tools.sessions.givenUp} given up`,
     ...endedUnasked.map((e) => `Ended unasked ${e.process} (${e.signal ?? e.code}): ${e.said.split('\n').at(-1)}`),
     `Violations    ${violations.length === 0 ? 'none' : `${violations.length}: ${listed(countBy(violations, (v) => v.invariant))}`}`,
     ...violations

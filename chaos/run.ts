@@ -18,9 +18,13 @@ import { createBrokers, createRegistry } from './brokers.ts';
 import { clientViolations } from './clients.ts';
 import { type Cluster, createCluster } from './cluster.ts';
 import { createDisk } from './disk.ts';
-import { evidenceOf, parseAccessLog, readWhole } from './evidence.ts';
+import { evidenceOf, parseAccessLog, readWhole, upstreamCalls } from './evidence.ts';
 import { type Fault, IN_SYNC_MS, type World } from './faults/fault.ts';
 import { isGood, servesClients, startLoad } from './load.ts';
+import { parseToolLog, requestsByCall, toolCalls } from './mcp/access-log.ts';
+import { servesTools, startToolLoad, untilOffered } from './mcp/load.ts';
+import { startToolUpstream } from './mcp/upstream-process.ts';
+import { toolViolations } from './mcp/violations.ts';
 import { createMesh, type UnaskedEnd } from './mesh-processes.ts';
 import { seeded } from './random.ts';
 import { type Report, reportOf } from './report.ts';
@@ -47,6 +51,8 @@ export type Undo = (() => unknown)[];
 const QUIET_MS = 120_000;
 const CALM_MS = 2_000;
 const REPORT_MS = 1_000;
+/** Clients of MCP beside those of models. */
+const TOOL_SHARE = 0.25;
 
 const logger = pino({ level: 'silent' });
 
@@ -118,9 +124,14 @@ export const run = async (options: RunOptions, undo: Undo): Promise<Report> => {
   writeFileSync(accessLog, '');
   const upstream = await startUpstream(accessLog, seeded(seed + 1));
   undo.push(() => upstream.close());
+  const toolLog = join(dir, 'mcp-access.log');
+  writeFileSync(toolLog, '');
+  const toolUpstream = await startToolUpstream(toolLog, seed + 3);
+  undo.push(() => toolUpstream.close());
+  const urls = { CHAOS_UPSTREAM_URL: upstream.url, CHAOS_MCP_URL: toolUpstream.url };
   const { brokers, addresses, registry, disk } = await startCluster(options, undo);
-  const env = { ...process.env, CHAOS_UPSTREAM_URL: upstream.url };
-  await during(progress, (s) => `Making topics: ${s} s`, govern(addresses, registry.url, env));
+  const governed = govern(addresses, registry.url, { ...process.env, ...urls });
+  await during(progress, (s) => `Making topics: ${s} s`, governed);
 
   const endedUnasked: UnaskedEnd[] = [];
   const shape = shapeOf(seed);
@@ -129,13 +140,15 @@ export const run = async (options: RunOptions, undo: Undo): Promise<Report> => {
     shape,
     brokers: addresses,
     registryUrl: registry.url,
-    upstreamUrl: upstream.url,
+    upstreams: urls,
     signal,
     endedUnasked: (end) => endedUnasked.push(end),
   });
   undo.push(() => Promise.all(mesh.map((one) => one.stop('SIGKILL'))));
   const started = Promise.all(mesh.map((one) => one.start()));
   await during(progress, (s) => `Starting ${mesh.length} mesh processes: ${s} s`, started);
+  const toolUrls = mesh.filter(({ services }) => servesTools(services)).map(({ url }) => url);
+  await during(progress, (s) => `Waiting for the tools: ${s} s`, untilOffered(toolUrls, signal));
 
   const cluster = createCluster(addresses, signal);
   const world: World = { brokers, registry, mesh, cluster, disk };
@@ -149,10 +162,17 @@ export const run = async (options: RunOptions, undo: Undo): Promise<Report> => {
     inFlight: options.inFlight,
   });
   undo.push(() => load.stop());
+  const toolLoad = startToolLoad({
+    seed,
+    random: seeded(seed + 4),
+    urls: toolUrls,
+    clients: Math.max(1, Math.round(options.inFlight * TOOL_SHARE)),
+  });
+  undo.push(() => toolLoad.stop());
   const line = () => {
     const good = load.calls.filter(({ tries }) => tries.some(isGood)).length;
     progress.update(
-      `${Math.round((Date.now() - beganAt) / 1_000)} s  ${load.calls.length} calls, ${good} answered well`,
+      `${Math.round((Date.now() - beganAt) / 1_000)} s  ${load.calls.length} calls, ${good} answered well; ${toolLoad.calls.length} calls of tools`,
     );
   };
   const timer = setInterval(line, REPORT_MS);
@@ -165,20 +185,26 @@ export const run = async (options: RunOptions, undo: Undo): Promise<Report> => {
   const endedAt = Date.now();
   clearInterval(timer);
 
-  await during(progress, (s) => `Waiting for the last calls: ${s} s`, load.stop());
+  await during(progress, (s) => `Waiting for the last calls: ${s} s`, Promise.all([load.stop(), toolLoad.stop()]));
   await cluster.inSync(IN_SYNC_MS);
   const stuck = await untilQuiet(cluster, options);
+  await toolLoad.askAfterSessions();
   const log = await openLog(addresses, registry.url);
   undo.push(() => log.close());
   const records = await readWhole(log, (seen, total) => progress.update(`Reading the log: ${seen} of ${total}`));
   progress.update('Comparing');
   const entries = parseAccessLog(readFileSync(accessLog, 'utf8'));
+  const toolEntries = parseToolLog(readFileSync(toolLog, 'utf8'));
+  const requests = requestsByCall(records);
+  const calls = [...load.calls, ...toolLoad.calls];
+  const reached = [...upstreamCalls(entries), ...toolCalls(toolEntries, requests)];
   const violations = [
     ...stuck,
     ...clientViolations(load.calls),
-    ...check(evidenceOf(records, entries, load.calls, Date.now())),
+    ...toolViolations(toolLoad.calls, toolLoad.sessions, requests),
+    ...check(evidenceOf(records, reached, calls, Date.now())),
   ];
-  const known = { records, accessLog: entries, calls: load.calls, faults: made, beganAt };
+  const known = { records, reached, calls, faults: made, beganAt };
   writeFileSync(join(dir, 'violations.txt'), `${stories(violations, known)}\n`);
   return reportOf({
     seed,
@@ -190,6 +216,7 @@ export const run = async (options: RunOptions, undo: Undo): Promise<Report> => {
     endedAt,
     records,
     accessLog: entries,
+    tools: { calls: toolLoad.calls, sessions: toolLoad.sessions, entries: toolEntries, requests },
     endedUnasked,
     violations,
   });

@@ -61,14 +61,14 @@ const shapes: readonly (readonly (readonly string[])[])[] = [
   [[], []],
   [
     ['edge-llm', 'edge-a2a', 'edge-mcp', 'edge-agents'],
-    ['edge-llm'],
+    ['edge-llm', 'edge-mcp'],
     ['policy', 'routing', 'task-state'],
     ['policy', 'routing', 'metering', 'audit'],
   ],
-  [[], ['edge-llm'], ['policy', 'routing', 'metering', 'audit']],
+  [[], ['edge-llm', 'edge-mcp'], ['policy', 'routing', 'metering', 'audit']],
   [
     ['edge-llm', 'policy', 'metering', 'task-state'],
-    ['edge-llm', 'routing', 'audit', 'edge-agents'],
+    ['edge-llm', 'routing', 'audit', 'edge-agents', 'edge-mcp'],
     ['policy', 'routing', 'edge-a2a', 'edge-mcp'],
   ],
 ];

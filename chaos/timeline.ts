@@ -1,13 +1,12 @@
 /** What is known of one request, in the order of its times: for whoever looks into a violation. Pure. */
-import type { LoggedRecord, Violation } from '../invariants/index.ts';
+import type { LoggedRecord, UpstreamCall, Violation } from '../invariants/index.ts';
 import type { Call } from './load.ts';
 import type { Made } from './storm.ts';
-import type { AccessLogEntry } from './upstream.ts';
 
 export interface Known {
   records: readonly LoggedRecord[];
-  accessLog: readonly AccessLogEntry[];
-  calls: readonly Call[];
+  reached: readonly UpstreamCall[];
+  calls: readonly Pick<Call, 'label' | 'tries'>[];
   faults: readonly Made[];
   beganAt: number;
 }
@@ -50,11 +49,11 @@ export const timelineOf = (requestId: string, known: Known): string[] => {
   const dispatches = new Set(records.filter(({ type }) => type === 'RequestDispatched').map(({ id }) => id));
   const moments: Moment[] = [
     ...records.map(ofRecord),
-    ...known.accessLog
-      .filter((entry) => dispatches.has(entry.x_client_request_id))
-      .map((entry) => ({
-        at: Date.parse(entry.time),
-        what: `the upstream is called (${entry.x_client_request_id}), answers ${entry.status}`,
+    ...known.reached
+      .filter((call) => dispatches.has(call.dispatchId) || call.requestId === requestId)
+      .map(({ at, dispatchId, refused }) => ({
+        at,
+        what: `the upstream is called (${dispatchId || 'of which dispatch it is not told'})${refused ? ' and refuses' : ''}`,
       })),
     ...known.calls.flatMap(({ label, tries }) =>
       tries.flatMap((one) =>

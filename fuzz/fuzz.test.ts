@@ -14,7 +14,15 @@ const HANG_MS = 4_000;
 const SURE_MS = 1_000;
 /** Beside the corpus, of each target. */
 const RUNS = 400;
-const slow: Readonly<Record<string, number>> = { cedar: 32, http: 128, 'mesh-yaml': 128 };
+const slow: Readonly<Record<string, number>> = {
+  cedar: 32,
+  http: 128,
+  'mcp-definition': 128,
+  'mcp-http': 64,
+  'mcp-upstream': 64,
+  'mesh-yaml': 128,
+  sealed: 128,
+};
 
 const planted = (name: string) => new URL(`planted/${name}.ts`, import.meta.url).href;
 const single = { seed: 1, seeds: [], runs: 0, seconds: 0, guided: false };

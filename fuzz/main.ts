@@ -29,7 +29,7 @@ const grouped = new Intl.NumberFormat('en');
 
 const statsLine = (name: string, { executions, ms, blocks, corpus, found }: Stats): string =>
   [
-    name.padEnd(10),
+    name.padEnd(14),
     `${grouped.format(executions).padStart(10)} executions`,
     `${grouped.format(Math.round((executions * 1_000) / Math.max(1, ms))).padStart(7)} a second`,
     `${grouped.format(blocks).padStart(6)} blocks`,

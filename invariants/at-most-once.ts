@@ -25,6 +25,12 @@ export const atMostOnce = invariant('at most once', function* ({ records, calls 
     const own = byDispatch.get(dispatch.id)?.length ?? 0;
     if (own > 1) yield about(dispatch, `attempt ${dispatch.data.attempt} reached the upstream ${own} times`);
   }
+  const performed = calls.filter(({ requestId, refused }) => requestId !== undefined && !refused);
+  const byRequest = groupedBy(performed, ({ requestId }) => requestId!);
+  for (const [requestId, [dispatch]] of groupedBy(dispatches, (one) => one.correlationId)) {
+    const own = byRequest.get(requestId)?.length ?? 0;
+    if (own > 1) yield about(dispatch!, `it was performed ${own} times`);
+  }
   for (const attempts of groupedBy(dispatches, (dispatch) => dispatch.correlationId).values()) {
     const reached = attempts.filter(({ id }) => byDispatch.has(id)).toSorted((a, b) => a.data.attempt - b.data.attempt);
     for (const [i, attempt] of reached.slice(0, -1).entries())

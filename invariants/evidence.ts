@@ -5,6 +5,13 @@ import type { AnyRecorded } from '../services/runtime/log.ts';
 export interface UpstreamCall {
   /** The x-client-request-id that it came with: the id of the dispatch. Empty: it came without. */
   dispatchId: string;
+  /**
+   * Of an upstream that is not told of the dispatch, as an MCP server: the request, by what it said that no other does. Empty:
+   * there is no such request in the log.
+   */
+  requestId?: string;
+  /** Whether the upstream turned it away, by the number of calls, before it did anything. */
+  refused?: boolean;
   /** When it came, by the upstream's clock, milliseconds since the epoch. */
   at: number;
   /** How many records the log held when it came, where that is known: those with a smaller `sequence`. */

@@ -47,6 +47,20 @@ test('what is not known of places in the log is not held against the mesh', () =
   expect(check({ ...rest, records: unplaced, calls: calls.map(({ logged: _, ...call }) => call) })).toEqual([]);
 });
 
+/** A call that is not repeatable, at an upstream that is not told of its dispatch. @param refused of each time that it came */
+const untold = (requestId: string, ...refused: boolean[]): Evidence => {
+  const story = good();
+  const { dispatch } = dispatched(story, 'r9', { repeatable: false });
+  story.meter(story.complete(dispatch));
+  const evidence = story.evidence();
+  const untold = refused.map((refused) => ({ dispatchId: '', requestId, at: 0, refused }));
+  return { ...evidence, calls: [...evidence.calls, ...untold] };
+};
+
+test('a call that its upstream knows by its request may be refused before it is performed', () => {
+  expect(check(untold('r9', true, true, false))).toEqual([]);
+});
+
 /** Each breaks one promise of a mesh that is well otherwise. */
 const broken: [invariant: string, how: string, evidence: () => Evidence][] = [
   [
@@ -129,6 +143,8 @@ const broken: [invariant: string, how: string, evidence: () => Evidence][] = [
       return story.evidence();
     },
   ],
+  ['nothing dark', 'a call of no request that is in the log', () => untold('', false)],
+  ['at most once', 'a call that is performed twice for one request', () => untold('r9', false, false)],
   [
     'usage once',
     'usage counted twice',

@@ -6,11 +6,13 @@ export const nothingDark = invariant('nothing dark', function* ({ records, calls
   const events = firstOfEach(records);
   const dispatches = new Map(ofTypes(events, 'RequestDispatched').map((event) => [event.id, event]));
   const byRequest = groupedBy(ofTypes(events, 'RequestReceived', 'RequestPermitted'), (event) => event.correlationId);
-  for (const { dispatchId, at, logged } of calls) {
-    const dispatch = dispatches.get(dispatchId);
+  const ofRequest = new Map([...dispatches.values()].toReversed().map((event) => [event.correlationId, event]));
+  for (const { dispatchId, requestId, at, logged } of calls) {
+    const dispatch = requestId === undefined ? dispatches.get(dispatchId) : ofRequest.get(requestId);
     if (!dispatch) {
-      const message = `a call at ${new Date(at).toISOString()} has no dispatch in the log (x-client-request-id: ${dispatchId})`;
-      yield { contextId: '', requestId: '', message };
+      const known = requestId === undefined ? `x-client-request-id: ${dispatchId}` : `request: ${requestId || 'none'}`;
+      const message = `a call at ${new Date(at).toISOString()} has no dispatch in the log (${known})`;
+      yield { contextId: '', requestId: requestId ?? '', message };
       continue;
     }
     const isLogged = (record: LoggedRecord | undefined) =>
