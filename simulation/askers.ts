@@ -4,10 +4,11 @@ import type * as mesh from '../schemas/generated.ts';
 import { received, type Sending } from '../services/edge-a2a/inbound/request.ts';
 import { newId } from '../services/runtime/event.ts';
 import type { Event } from '../services/runtime/log.ts';
-import { agentNames, credentials } from './configuration.ts';
+import { agentNames, credentials, httpAgentNames } from './configuration.ts';
 import type { KnownTasks } from './known-tasks.ts';
 import type { MeshProcess } from './process.ts';
 import { drawProgram } from './programs.ts';
+import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 export interface TaskAsk {
@@ -26,14 +27,19 @@ export interface TaskAsk {
   moreAfterMs: number;
 }
 
-/** Up to 4, in conversations of their own or in those of other calls. */
+const drawAgent = (random: Random): string => {
+  if (random.chance(0.3)) return random.pick(httpAgentNames);
+  return random.pick(['clerk', 'clerk', 'scout', ...agentNames, ...(random.chance(0.1) ? ['nobody'] : [])]);
+};
+
+/** Up to 5, in conversations of their own or in those of other calls. */
 export const drawTaskAsks = ({ random }: World): TaskAsk[] => {
   let at = 0;
-  return Array.from({ length: random.below(5) }, (_, i): TaskAsk => {
+  return Array.from({ length: random.below(6) }, (_, i): TaskAsk => {
     at += random.chance(0.7) ? random.between(0, 600) : random.between(600, 20_000);
     return {
       at,
-      agent: random.pick(['clerk', 'clerk', 'scout', ...agentNames, ...(random.chance(0.1) ? ['nobody'] : [])]),
+      agent: drawAgent(random),
       conversation: random.chance(0.5) ? `t${i}` : `c${random.below(2)}`,
       text: JSON.stringify(drawProgram(random)),
       credential: random.chance(0.95) ? credentials[0]! : credentials[1]!,

@@ -3,16 +3,16 @@ import { expect, test } from 'vitest';
 import { invariants } from '../invariants/index.ts';
 import { broken } from './broken.ts';
 import { kinds } from './faults.ts';
-import { simulate } from './simulate.ts';
+import { defaults, simulate } from './simulate.ts';
 
 const WITHIN = 200;
 const TIMEOUT_MS = 120_000;
 
 test.each(broken)(
   '$how: $found',
-  async ({ parts, found, faults = kinds }) => {
+  async ({ parts, found, faults = kinds, taskAsks = defaults.taskAsks }) => {
     for (let seed = 1; seed <= WITHIN; seed++) {
-      const { violations } = await simulate(seed, { parts, faults });
+      const { violations } = await simulate(seed, { parts, faults, taskAsks });
       if (violations.some(({ invariant }) => invariant === found)) return;
     }
     expect.fail(`nothing was found in ${WITHIN} seeds`);

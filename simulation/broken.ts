@@ -2,13 +2,17 @@
 import type { AnyRecorded, Event, Log } from '../services/runtime/log.ts';
 import type { TaskStateState } from '../services/task-state/task-state.ts';
 import type { EventType, ServiceName } from '../topics/index.ts';
+import type { TaskAsk } from './askers.ts';
+import { credentials } from './configuration.ts';
 import type { Kind } from './faults.ts';
 import { type AnyProcessor, type Parts, wholeMesh } from './process.ts';
+import type { Operation } from './programs.ts';
+import type { Options } from './simulate.ts';
 
 type Of = Parameters<Parts['logOf']>[0];
 
 /** One service sees another log than it should. */
-const withLog = (service: Of, change: (log: Log) => Partial<Log>): Parts => ({
+export const withLog = (service: Of, change: (log: Log) => Partial<Log>): Parts => ({
   ...wholeMesh,
   logOf: (of, log) => (of === service ? { ...bound(log), ...change(log) } : log),
 });
@@ -160,7 +164,26 @@ export interface Broken {
   found: string;
   /** What must go wrong for it to show; default anything. */
   faults?: readonly Kind[];
+  /** What agents must be asked for it to show; default anything. */
+  taskAsks?: Options['taskAsks'];
 }
+
+/** The clerk is asked to do this, and others something, all in one conversation. */
+const asking =
+  (program: Operation[], others: Partial<TaskAsk>[] = [], cancelAfterMs = 0): Options['taskAsks'] =>
+  ({ random }) =>
+    [{}, ...others].map((other) => ({
+      at: random.between(0, 3_000),
+      agent: 'clerk',
+      conversation: 't',
+      text: JSON.stringify(program),
+      credential: credentials[0]!,
+      returnImmediately: true,
+      withinMs: 50_000,
+      cancelAfterMs,
+      moreAfterMs: 0,
+      ...other,
+    }));
 
 /** To recall, and to say the same again, each is enough: a mesh that does neither is broken. */
 const forgetful = (service: ServiceName, found: string): Broken => ({
@@ -192,6 +215,12 @@ export const broken: readonly Broken[] = [
       decide: (event) => decide(event, initialState()),
     })),
     found: 'audit whole',
+  },
+  {
+    how: 'the edge to agents recalls nothing',
+    parts: nothingRecalled('edge-a2a'),
+    found: 'at most once',
+    faults: ['crash', 'rebalance'],
   },
   {
     how: 'routing does not wait for policy',
@@ -265,6 +294,10 @@ export const broken: readonly Broken[] = [
       },
     })),
     found: 'own tasks only',
+    taskAsks: asking(
+      [{ do: 'hang' }],
+      Array.from({ length: 3 }, () => ({ agent: 'rogue' })),
+    ),
   },
   {
     how: 'an agent that calls is taken for the first to ask',
@@ -282,6 +315,8 @@ export const broken: readonly Broken[] = [
     how: 'agents do not find what they have recorded',
     parts: { ...wholeMesh, overlooked: ['StepRecorded'] },
     found: 'steps once',
+    faults: ['agent crash'],
+    taskAsks: asking([{ do: 'step' }, { do: 'slow', ms: 8_000 }]),
   },
   {
     how: 'no timer fires',
@@ -292,6 +327,14 @@ export const broken: readonly Broken[] = [
     how: 'a cancellation goes no deeper',
     parts: saying('task-state', 'TaskCancelRequested', () => undefined),
     found: 'sub-tasks cancelled',
+    taskAsks: asking(
+      [
+        { do: 'agent', name: 'scout', program: [{ do: 'ask' }, { do: 'ask' }, { do: 'ask' }] },
+        { do: 'sleep', ms: 30_000 },
+      ],
+      [],
+      20_000,
+    ),
   },
   {
     how: 'timers fire too early',

@@ -40,26 +40,37 @@ const targetOf = (connection: string, tier: number) => ({
 export const agentNames = ['clerk', 'scout', 'rogue'] as const;
 export type AgentName = (typeof agentNames)[number];
 
-const agentOf = (name: AgentName): AgentConfiguration => ({
+/** Agents beyond the mesh: one that streams, and one that does not. */
+export const httpAgentNames = ['courier', 'poller'] as const;
+
+const agentOf = (name: string, kind: AgentConfiguration['kind']): AgentConfiguration => ({
   name,
   tenant: 'acme',
   unit: 'agents',
   owner: 'owner@acme.example',
-  kind: 'log',
+  kind,
   partitions: 1,
   tools: [],
 });
-const agentResourceOf = (name: AgentName) => ({
+const agentResourceOf = (name: string, target = name) => ({
   type: 'agent',
   id: name,
   actions: ['agent.send'],
-  targets: [{ id: `a2a/${name}`, connection: `agent:${name}`, name, weight: 1, tier: 0 }],
+  targets: [{ id: `a2a/${name}`, connection: `agent:${name}`, name: target, weight: 1, tier: 0 }],
   attributes: {},
 });
+/** `agents told` takes a target that is named as its connection for an agent on the log. */
+const httpAgentResourceOf = (name: string) => agentResourceOf(name, `${name} over HTTP`);
 const agentConnectionOf = (name: AgentName) => ({
   ...connectionOf(`agent:${name}`),
   protocol: 'a2a-log',
   url: '',
+  interfaces: [],
+});
+const httpAgentConnectionOf = (name: string) => ({
+  ...connectionOf(`agent:${name}`),
+  protocol: 'a2a',
+  url: `http://${name}.example`,
   interfaces: [],
 });
 
@@ -81,11 +92,16 @@ const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
     },
     { type: 'model', id: 'large', actions: ['model.chat'], targets: [targetOf('two', 0)], attributes: {} },
     { type: 'model', id: 'nowhere', actions: ['model.chat'], targets: [], attributes: {} },
-    ...agentNames.map(agentResourceOf),
+    ...agentNames.map((name) => agentResourceOf(name)),
+    ...httpAgentNames.map(httpAgentResourceOf),
   ],
-  connections: [...['one', 'two', 'three'].map(connectionOf), ...agentNames.map(agentConnectionOf)],
+  connections: [
+    ...['one', 'two', 'three'].map(connectionOf),
+    ...agentNames.map(agentConnectionOf),
+    ...httpAgentNames.map(httpAgentConnectionOf),
+  ],
   ...noAgents,
-  agents: agentNames.map(agentOf),
+  agents: [...agentNames.map((name) => agentOf(name, 'log')), ...httpAgentNames.map((name) => agentOf(name, 'http'))],
   a2a: { ...noAgents.a2a, turnDeadlineMs: 60_000 },
   currency: 'EUR',
   prices: [{ of: 'model/small', nanosPer: { input_tokens: 3, output_tokens: 5 } }],

@@ -4,6 +4,7 @@ import type { AgentProcess } from './agent-process.ts';
 import type { Cluster } from './cluster.ts';
 import { agentNames, configured } from './configuration.ts';
 import { SESSION_MS } from './group.ts';
+import type { HttpAgent } from './http-agent.ts';
 import type { Member } from './member.ts';
 import type { MeshProcess } from './process.ts';
 import type { Life } from './time.ts';
@@ -27,6 +28,7 @@ export const kinds = [
   'commits',
   'agent crash',
   'agent freeze',
+  'agent server',
   'compaction',
 ] as const;
 export type Kind = (typeof kinds)[number];
@@ -39,6 +41,7 @@ export interface Faulty {
   cluster: Cluster;
   processes: readonly MeshProcess[];
   agents: readonly AgentProcess[];
+  httpAgents: readonly HttpAgent[];
   access: AccessLog;
   /** How many configurations there were. */
   configurations: number;
@@ -171,6 +174,7 @@ const causes: Record<Kind, (faulty: Faulty) => void> = {
   },
   'agent crash': (faulty) => crash(faulty, faulty.world.random.pick(faulty.agents)),
   'agent freeze': (faulty) => freeze(faulty, faulty.world.random.pick(faulty.agents)),
+  'agent server': ({ world, httpAgents }) => world.random.pick(httpAgents).restart(world.random.chance(0.4)),
   compaction: ({ cluster }) => cluster.compact(),
 };
 

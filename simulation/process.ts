@@ -2,6 +2,11 @@
 
 import pino from 'pino';
 import { auditProcessor } from '../services/audit/audit.ts';
+import { followCards } from '../services/edge-a2a/cards/known-cards.ts';
+import {
+  defaultOutboundTimes as defaultAgentTimes,
+  startOutbound as startOutboundToAgents,
+} from '../services/edge-a2a/outbound/outbound.ts';
 import { startHearing } from '../services/edge-agents/hear.ts';
 import { tellingProcessor } from '../services/edge-agents/index.ts';
 import { startTimers } from '../services/edge-agents/timers.ts';
@@ -23,6 +28,8 @@ import { taskStateProcessor } from '../services/task-state/index.ts';
 import type { EventType, ServiceName } from '../topics/index.ts';
 import type { Cluster } from './cluster.ts';
 import { createRoutes, type Exchange, type Routes } from './http.ts';
+import type { HttpAgent } from './http-agent.ts';
+import { WayToAgents } from './http-agents.ts';
 import { createSimulatedLog, type SimulatedLog } from './log.ts';
 import type { Member } from './member.ts';
 import { Life } from './time.ts';
@@ -73,6 +80,8 @@ export const wholeMesh: Parts = {
   overlooked: [],
 };
 
+/** To sign takes real time; nobody here looks at it. */
+const sign = async () => 'signed';
 const metrics = createMetrics();
 const silent = pino({ level: 'silent' });
 
@@ -97,6 +106,7 @@ export class MeshProcess {
   readonly name: string;
   readonly #cluster: Cluster;
   readonly #access: AccessLog;
+  readonly #httpAgents: readonly HttpAgent[];
   readonly #parts: Parts;
   life: Life;
   log: SimulatedLog | undefined;
@@ -110,10 +120,11 @@ export class MeshProcess {
   #undo: (() => Promise<unknown>)[] = [];
   readonly calls = new Set<Exchange>();
 
-  constructor(name: string, cluster: Cluster, access: AccessLog, parts: Parts) {
+  constructor(name: string, cluster: Cluster, access: AccessLog, httpAgents: readonly HttpAgent[], parts: Parts) {
     this.name = name;
     this.#cluster = cluster;
     this.#access = access;
+    this.#httpAgents = httpAgents;
     this.#parts = parts;
     this.life = new Life(name);
     this.life.dead = true;
@@ -162,6 +173,10 @@ export class MeshProcess {
     const hangUp = async () => {};
     const dispatchers = { of: () => new Upstream(this.#cluster, this.#access), close: hangUp };
     undo(await startOutbound(context('outbound'), defaultOutboundTimes, recent, dispatchers));
+    const cards = await followCards(context('edge-a2a').log, silent);
+    undo({ stop: () => cards.close() });
+    const toAgents = { of: () => new WayToAgents(this.#cluster, this.#access, this.#httpAgents), close: hangUp };
+    undo(await startOutboundToAgents(context('edge-a2a'), cards, sign, defaultAgentTimes, toAgents));
     undo(await startInbound(context('inbound'), defaultTimes, recent));
     this.#routes = routes;
     this.up = true;

@@ -5,6 +5,7 @@ import type { Answer } from '../agent-sdk/task/sayings.ts';
 import type { StepEffect } from '../invariants/index.ts';
 import type { RunOf } from './agent-process.ts';
 import type { Cluster } from './cluster.ts';
+import { httpAgentNames } from './configuration.ts';
 import type { Random } from './random.ts';
 
 export type Operation =
@@ -27,7 +28,9 @@ const drawOperation = (random: Random, depth: number): Operation => {
   if (chance < 0.54 && depth < 3)
     return {
       do: 'agent',
-      name: random.pick(['scout', 'scout', 'clerk', 'rogue', 'nobody']),
+      name: random.chance(0.2)
+        ? random.pick(httpAgentNames)
+        : random.pick(['scout', 'scout', 'clerk', 'rogue', 'nobody']),
       program: drawProgram(random, depth + 1),
     };
   if (chance < 0.62) return { do: 'ask' };

@@ -6,7 +6,7 @@ import { kinds } from './faults.ts';
 import { reportOf } from './report.ts';
 import { type Run, simulate } from './simulate.ts';
 
-/** Their clients are played, or nobody has need of them. */
+/** Of edge-a2a the side of clients, its cards and push notifications are played; nobody calls tools. */
 const notSimulated: ReadonlySet<string> = new Set(['edge-a2a', 'edge-mcp']);
 
 const told = ({ topic, partition, offset, type, id, key, time }: LoggedRecord) =>

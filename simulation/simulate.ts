@@ -2,12 +2,14 @@
 import { type ClientAnswer, check, type Evidence, type StepEffect, type Violation } from '../invariants/index.ts';
 import { estimateMeters } from '../services/edge-llm/openai/usage.ts';
 import { AgentProcess } from './agent-process.ts';
-import { Askers, drawTaskAsks } from './askers.ts';
+import { Askers, drawTaskAsks, type TaskAsk } from './askers.ts';
 import { bodiesWhole } from './bodies.ts';
 import { ask, drawAsks } from './clients.ts';
 import { type Arrival, Cluster } from './cluster.ts';
 import { configured } from './configuration.ts';
 import { cause, drawFaults, type Fault, type Faulty, type Kind, kinds } from './faults.ts';
+import { cardPublished, createHttpAgents } from './http-agents.ts';
+import { agentsTruth } from './http-agents-truth.ts';
 import { followTasks, type KnownTasks } from './known-tasks.ts';
 import { MeshProcess, type Parts, wholeMesh } from './process.ts';
 import { handlerOf } from './programs.ts';
@@ -17,14 +19,14 @@ import { rogueOf } from './rogue.ts';
 import { statesOf } from './states.ts';
 import { beginTime } from './time.ts';
 import type { AccessLog } from './upstream.ts';
-import { calm, createWorld } from './world.ts';
+import { calm, createWorld, type World } from './world.ts';
 
 // Loaded when first needed, and that takes real time.
 await estimateMeters({}, 'openai.chat', '');
 
 const START = Date.UTC(2026, 0, 1);
 /** Longer than any wait of the mesh that is not a deadline. */
-const STILL_MS = 12_000;
+const STILL_MS = 16_000;
 /** Many times what a run takes. */
 const MOST_STEPS = 60_000;
 /** A timer that is later than this is not waited for. */
@@ -35,6 +37,8 @@ export interface Options {
   /** Which kinds of faults there may be; default all. */
   faults: readonly Kind[];
   parts: Parts;
+  /** What agents are asked. */
+  taskAsks(world: World): TaskAsk[];
 }
 
 export interface Run {
@@ -52,7 +56,7 @@ export interface Run {
   trace: string[];
 }
 
-export const defaults: Options = { processes: 2, faults: kinds, parts: wholeMesh };
+export const defaults: Options = { processes: 2, faults: kinds, parts: wholeMesh, taskAsks: drawTaskAsks };
 
 /** Two processes of one agent, one of another, and one of an agent that keeps to nothing. */
 const agentsOf = (
@@ -78,12 +82,13 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
   const cluster = new Cluster(world, 1 + random.below(3), 1 + random.below(2));
   const access: AccessLog = { calls: [], bodies: [], well: false, sick: [] };
   const names = Array.from({ length: options.processes }, (_, i) => `p${i + 1}`);
-  const processes = names.map((name) => new MeshProcess(name, cluster, access, options.parts));
+  const httpAgents = createHttpAgents(cluster, access);
+  const processes = names.map((name) => new MeshProcess(name, cluster, access, httpAgents, options.parts));
   const effects: StepEffect[] = [];
   const askers = new Askers(world, processes);
   const tasks: KnownTasks = followTasks(cluster, (task) => askers.see(task));
   const agents = agentsOf(cluster, tasks, effects, options.parts);
-  const faulty: Faulty = { world, cluster, processes, agents, access, configurations: 1 };
+  const faulty: Faulty = { world, cluster, processes, agents, httpAgents, access, configurations: 1 };
   const answers: ClientAnswer[] = [];
 
   const isSettled = () => [...cluster.groups.values()].every((group) => group.settled);
@@ -110,12 +115,13 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
   process.on('unhandledRejection', notice);
   try {
     cluster.state(configured('lax', 1, START));
+    for (const agent of httpAgents) cluster.state(cardPublished(agent, START));
     for (const one of [...processes, ...agents]) one.start();
     await until(() => processes.every((one) => one.up) && isSettled());
 
     const facedAt = time.now();
     const asks = drawAsks(world);
-    const taskAsks = drawTaskAsks(world);
+    const taskAsks = options.taskAsks(world);
     const whens = [...asks, ...taskAsks].map(({ at }) => at);
     const last = Math.max(...whens);
     const faults = drawFaults(world, options.faults, whens);
@@ -132,13 +138,13 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
     const records = cluster.all();
     const evidence: Evidence = {
       records,
-      calls: access.calls,
+      calls: [...access.calls, ...httpAgents.flatMap(({ sent }) => sent)],
       answers,
       effects,
       endedAt: time.now(),
       states: statesOf(processes, records),
     };
-    const violations = [...check(evidence), ...bodiesWhole(asks, access, records)];
+    const violations = [...check(evidence), ...bodiesWhole(asks, access, records), ...agentsTruth(httpAgents, records)];
     for (const error of unhandled)
       violations.push({ invariant: 'nothing unhandled', contextId: '', requestId: '', message: String(error) });
     if (steps >= MOST_STEPS)

@@ -2,7 +2,8 @@
 import { Dispatcher } from 'undici';
 import type { UpstreamCall } from '../invariants/index.ts';
 import type { Cluster } from './cluster.ts';
-import { currentLife, type Life } from './time.ts';
+import { Exchange } from './exchange.ts';
+import { currentLife } from './time.ts';
 
 export interface AccessLog {
   readonly calls: UpstreamCall[];
@@ -56,101 +57,35 @@ const behaviourOf = ({ world: { random } }: Cluster, well: boolean, sick: boolea
   return { kind: 'stream', parts: breaks ? words : [...words, ...end], ms, every, breaks };
 };
 
-const lost = () => Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
-const refused = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
-
-/** One call: what the upstream does with it, as long as the caller does not hang up. */
-class Exchange implements Dispatcher.DispatchController {
-  aborted = false;
-  paused = false;
-  reason: Error | null = null;
-  rawHeaders = null;
-  rawTrailers = null;
-  readonly #cluster: Cluster;
-  readonly #handler: Dispatcher.DispatchHandler;
-  readonly #life: Life;
-
-  constructor(cluster: Cluster, handler: Dispatcher.DispatchHandler, life: Life) {
-    this.#cluster = cluster;
-    this.#handler = handler;
-    this.#life = life;
-  }
-
-  pause(): void {
-    this.paused = true;
-  }
-
-  resume(): void {
-    this.paused = false;
-  }
-
-  abort(reason: Error): void {
-    if (this.aborted) return;
-    this.aborted = true;
-    this.reason = reason;
-    this.#handler.onResponseError?.(this, reason);
-  }
-
-  #after(ms: number, what: string, happen: () => void): void {
-    const unless = () => {
-      if (!this.aborted) happen();
-    };
-    this.#cluster.world.after(ms, `upstream ${what}`, unless, this.#life);
-  }
-
-  #start(): void {
-    this.#handler.onRequestStart?.(this, {});
-  }
-
-  #head(status: number, headers: Record<string, string>): void {
-    this.#handler.onResponseStart?.(this, status, headers, '');
-  }
-
-  #end(): void {
-    this.#handler.onResponseEnd?.(this, {});
-    this.aborted = true;
-  }
-
-  begin(behaviour: Behaviour, arrive: () => void): void {
-    const { world } = this.#cluster;
-    if (behaviour.kind === 'unreachable') {
-      this.#after(behaviour.ms, 'is not reached', () => this.abort(refused()));
-      return;
-    }
-    this.#after(world.random.between(0.1, 5), 'is connected', () => {
-      this.#start();
-      if (this.aborted) return;
-      // Bytes under way arrive whatever becomes of their sender.
-      world.after(world.random.between(0.1, 3), 'upstream is called', arrive);
-      this.#answer(behaviour);
+/** What the upstream does with a call. */
+const answer = (exchange: Exchange, behaviour: Behaviour): void => {
+  if (behaviour.kind === 'whole')
+    exchange.after(3 + behaviour.ms, `answers ${behaviour.status}`, () => {
+      exchange.head(behaviour.status, { 'content-type': 'application/json', ...behaviour.headers });
+      exchange.data(behaviour.body);
+      exchange.end();
     });
-  }
+  if (behaviour.kind === 'breaks') exchange.after(3 + behaviour.ms, 'breaks', () => exchange.lose());
+  if (behaviour.kind === 'stream')
+    exchange.after(3 + behaviour.ms, 'streams', () => {
+      exchange.head(200, { 'content-type': 'text/event-stream' });
+      stream(exchange, behaviour.parts, behaviour);
+    });
+};
 
-  #answer(behaviour: Behaviour): void {
-    if (behaviour.kind === 'whole')
-      this.#after(3 + behaviour.ms, `answers ${behaviour.status}`, () => {
-        this.#head(behaviour.status, { 'content-type': 'application/json', ...behaviour.headers });
-        this.#handler.onResponseData?.(this, Buffer.from(behaviour.body));
-        this.#end();
-      });
-    if (behaviour.kind === 'breaks') this.#after(3 + behaviour.ms, 'breaks', () => this.abort(lost()));
-    if (behaviour.kind === 'stream')
-      this.#after(3 + behaviour.ms, 'streams', () => {
-        this.#head(200, { 'content-type': 'text/event-stream' });
-        this.#stream(behaviour.parts, behaviour);
-      });
+const stream = (
+  exchange: Exchange,
+  [next, ...rest]: readonly string[],
+  behaviour: { every: number; breaks: boolean },
+): void => {
+  if (next === undefined) {
+    if (behaviour.breaks) exchange.lose();
+    else exchange.end();
+    return;
   }
-
-  #stream([next, ...rest]: readonly string[], behaviour: { every: number; breaks: boolean }): void {
-    if (next === undefined) {
-      if (behaviour.breaks) this.abort(lost());
-      else this.#end();
-      return;
-    }
-    this.#handler.onResponseData?.(this, Buffer.from(next));
-    this.#after(behaviour.every, 'goes on', () => this.#stream(rest, behaviour));
-  }
-}
+  exchange.data(next);
+  exchange.after(behaviour.every, 'goes on', () => stream(exchange, rest, behaviour));
+};
 
 /** Every connection of every process leads here. */
 export class Upstream extends Dispatcher {
@@ -173,10 +108,17 @@ export class Upstream extends Dispatcher {
       this.#log.bodies.push(body);
     };
     const streaming = JSON.parse(body).stream === true;
-    const exchange = new Exchange(this.#cluster, handler, currentLife());
+    const exchange = new Exchange(world, handler, currentLife());
     const { well, sick } = this.#log;
     const isSick = sick.some((connection) => String(options.origin).includes(connection));
-    exchange.begin(behaviourOf(this.#cluster, well, isSick, streaming), arrive);
+    const behaviour = behaviourOf(this.#cluster, well, isSick, streaming);
+    if (behaviour.kind === 'unreachable') exchange.refuse(behaviour.ms);
+    else
+      exchange.connect(() => {
+        // Bytes under way arrive whatever becomes of their sender.
+        world.after(world.random.between(0.1, 3), 'upstream is called', arrive);
+        answer(exchange, behaviour);
+      });
     return true;
   }
 }

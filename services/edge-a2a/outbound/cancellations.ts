@@ -1,7 +1,7 @@
 /** Cancels tasks at their agents. An agent that does not answer does not keep its task alive in the mesh. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TaskState } from '@a2a-js/sdk';
+import { type Task, TaskState } from '@a2a-js/sdk';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Update } from '../../runtime/a2a/json.ts';
 import { isTerminal } from '../../runtime/a2a/states.ts';
@@ -9,6 +9,7 @@ import { derivedId } from '../../runtime/event.ts';
 import type { Log, Recorded } from '../../runtime/log.ts';
 import { Stop } from '../../runtime/outbound/faults.ts';
 import type { Tenure } from '../../runtime/outbound/tenures.ts';
+import type { AgentClient } from './agent-client.ts';
 import type { Agents } from './agents.ts';
 import { CallFailed } from './call-failed.ts';
 import type { Followers } from './followers.ts';
@@ -26,11 +27,29 @@ export interface CancelTimes {
 type Cancel = Recorded<'TaskCancelRequested'>;
 
 const KNOWN_EVERY_MS = 25;
+const LOOK_AGAIN_MS = 250;
 const UNCONFIRMED = 'The task was cancelled. The agent did not confirm it.';
 
 /** The agent says that it will not: the task goes on. */
 const isRefusal = ({ reason, fault }: CallFailed) =>
   reason !== 'TASK_NOT_FOUND' && fault.failure.reason === 'REQUEST_REFUSED';
+
+/** The task as its agent has it; undefined where it does not show it in time. */
+const look = async (
+  client: AgentClient,
+  { taskId }: mesh.RemoteTask,
+  signal: AbortSignal,
+): Promise<Task | undefined> => {
+  for (;;) {
+    try {
+      return await client.get(taskId, signal);
+    } catch (error) {
+      // A server that fails may be about to come back; what the agent itself says is its last word.
+      if (signal.aborted || !(error instanceof CallFailed) || error.reason !== '') return undefined;
+    }
+    await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {});
+  }
+};
 
 interface Known {
   remote: mesh.RemoteTask;
@@ -75,12 +94,18 @@ export const createCancellations = (
     const timer = setTimeout(() => tooLate.abort(new Stop('FIRST_BYTE_TIMEOUT', 'too late')), times.answerMs);
     try {
       const client = await agents.clientOf(agent);
-      const task = await client.cancel(remote.taskId, AbortSignal.any([signal, tooLate.signal]));
-      return { $case: 'task', value: task };
+      const within = AbortSignal.any([signal, tooLate.signal]);
+      const task = await client.cancel(remote.taskId, within).catch(async (error: unknown) => {
+        if (!(error instanceof CallFailed) || !isRefusal(error)) throw error;
+        // It may have ended there, and nobody have heard of it.
+        const whole = await look(client, remote, within);
+        return whole?.status && isTerminal(whole.status.state) ? whole : undefined;
+      });
+      return task ? { $case: 'task', value: task } : 'refused';
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CallFailed)) throw error;
-      return isRefusal(error) ? 'refused' : undefined;
+      return undefined;
     } finally {
       clearTimeout(timer);
     }

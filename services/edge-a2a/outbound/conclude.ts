@@ -2,8 +2,9 @@
 import type { Message } from '@a2a-js/sdk';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Update } from '../../runtime/a2a/json.ts';
+import { rewriteTaskIds } from '../../runtime/a2a/rewrite-ids.ts';
 import type { SignJwt } from '../../runtime/edge/actor-token.ts';
-import { Aborted, faultOf, Stop } from '../../runtime/outbound/faults.ts';
+import { Abandoned, Aborted, faultOf, Stop } from '../../runtime/outbound/faults.ts';
 import {
   attemptFailed,
   type Dispatch,
@@ -21,7 +22,7 @@ import type { Followers, From } from './followers.ts';
 import { createReporter, type Followed } from './following.ts';
 import type { OpenTasks } from './open-tasks.ts';
 import { remoteContextId } from './outgoing-message.ts';
-import { firstUpdates, remoteOf, reportBytes } from './reported.ts';
+import { firstUpdates, mayBeAsBefore, remoteOf, reportBytes } from './reported.ts';
 
 export interface Performing {
   agents: Agents;
@@ -101,7 +102,7 @@ export const concludeMessage = async (tenure: Tenure, turn: Turn, update: Update
 
 /** Reports the first of what the agent says, and follows the task from there. @throws CallFailed where it can't be reported. */
 export const concludeTask = async (
-  { followers }: Performing,
+  { followers, tasks }: Performing,
   tenure: Tenure,
   turn: Turn,
   first: Update,
@@ -131,14 +132,23 @@ export const concludeTask = async (
   };
   const { logger } = tenure.context;
   const reporter = createReporter(followed, tenure, secrets, logger, request.id);
-  const updates = firstUpdates(asked, first, remote, turn.isNew, { taskId, contextId });
+  const ids = { taskId, contextId };
+  const isAsBefore =
+    !turn.isNew && first.$case === 'task' && mayBeAsBefore(rewriteTaskIds(first.value, ids).status, tasks.of(taskId));
+  const updates = firstUpdates(asked, first, remote, { isNew: turn.isNew, isAsBefore }, ids);
   try {
     await reporter.report(updates, meshTurn(turn));
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
     throw new CallFailed(faultOf(error.reason, error.message, false), '', true);
   }
-  followers.begin(followed, tenure, { reporter, ...going, last: first, joinedLate: turn.wasFollowed });
+  // It may have ended while the message was under way: no record will come of it that ends the following.
+  if (tasks.hasEnded(taskId)) {
+    going.call?.abort(new Abandoned('the task has ended'));
+    return;
+  }
+  const joinedLate = turn.wasFollowed;
+  followers.begin(followed, tenure, { reporter, ...going, last: first, isUnanswered: isAsBefore, joinedLate });
 };
 
 /** Where the message may have arrived all the same, its task is looked for. @returns whether it was found. */

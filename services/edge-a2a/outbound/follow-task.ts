@@ -9,7 +9,7 @@ import { Stop } from '../../runtime/outbound/faults.ts';
 import type { AgentClient } from './agent-client.ts';
 import { CallFailed } from './call-failed.ts';
 import type { Followed, Reporter } from './following.ts';
-import { stateOf, statusUpdate } from './reported.ts';
+import { artifactsOf, mayBeAsBefore, stateOf, statusUpdate } from './reported.ts';
 
 export interface FollowTimes {
   /** The first wait before an agent is asked again; it doubles. */
@@ -34,8 +34,10 @@ export interface Following {
 export interface Begun {
   /** What goes on coming of the call that began the turn. */
   stream: AsyncGenerator<Update> | undefined;
-  /** As it was last reported. */
+  /** As it was last heard. */
   last: Update | undefined;
+  /** Whether the agent has said nothing yet in this turn but, perhaps, how the task was before it: see `mayBeAsBefore`. */
+  isUnanswered: boolean;
   /** Whether something may have been said between two streams. */
   joinedLate: boolean;
 }
@@ -51,9 +53,11 @@ const textOf = (task: Task): string => JSON.stringify(Task.toJSON(task));
 export const followTask = async (following: Following, begun: Begun, times: FollowTimes): Promise<void> => {
   const { followed, reporter, logger, signal } = following;
   const { remote, turn, taskId, agent } = followed;
-  let { stream, joinedLate } = begun;
+  let { stream, isUnanswered, joinedLate } = begun;
   let state = begun.last && stateOf(begun.last);
   let known = begun.last?.$case === 'task' ? textOf(begun.last.value) : undefined;
+  /** Waits as it did before; it is the answer where nothing else comes. */
+  let held = isUnanswered && begun.last?.$case === 'task' ? begun.last.value : undefined;
   let doesStream = true;
   let wait = times.againMs;
   let said = '';
@@ -80,6 +84,10 @@ export const followTask = async (following: Following, begun: Begun, times: Foll
       return;
     }
     state = stateOf(update) ?? state;
+    if (update.$case !== 'artifactUpdate') {
+      isUnanswered = false;
+      held = undefined;
+    }
     wait = times.againMs;
   };
 
@@ -88,7 +96,14 @@ export const followTask = async (following: Following, begun: Begun, times: Foll
     const text = textOf(task);
     if (!reporter.isOurs(update) || text === known) return;
     known = text;
-    await report(update);
+    if (!isUnanswered || !mayBeAsBefore(task.status)) return report(update);
+    held = task;
+    for (const one of artifactsOf(task)) await report(one);
+  };
+
+  /** Its artifacts are said, and may have grown since. */
+  const takeHeld = async () => {
+    if (held) await report({ $case: 'task', value: { ...held, artifacts: [] } });
   };
 
   const take = async (update: Update) => {
@@ -118,17 +133,25 @@ export const followTask = async (following: Following, begun: Begun, times: Foll
   };
 
   const ask = async (): Promise<void> => {
-    if (stream) return read(stream);
+    if (stream) {
+      await read(stream);
+      if (held && (await following.client()).streams) await takeHeld();
+      return;
+    }
     const client = await following.client();
     await takeTask(await client.get(remote.taskId, signal));
+    // An agent that does not stream may take its time before it goes on.
+    if (wait >= times.maxAgainMs) await takeHeld();
     if (isEnded() || !client.streams || !doesStream) return;
     joinedLate = true;
     try {
       await read(client.subscribe(remote.taskId, signal));
+      await takeHeld();
     } catch (error) {
-      // An agent that streams, but not again: it is asked for the task as a whole from now on.
-      if (error instanceof CallFailed && error.fault.failure.reason === 'REQUEST_REFUSED') doesStream = false;
-      else throw error;
+      // An agent that streams, but not again, or a task that has just ended: it is asked for as a whole from now on.
+      if (!(error instanceof CallFailed) || error.fault.failure.reason !== 'REQUEST_REFUSED') throw error;
+      doesStream = false;
+      await takeTask(await client.get(remote.taskId, signal));
     }
   };
 

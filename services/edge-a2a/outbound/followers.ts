@@ -1,5 +1,6 @@
 /** The tasks that this instance follows: one follower a task, for as long as the partition is its own. */
 import type { Logger } from 'pino';
+import { isInterrupted, stateOfName } from '../../runtime/a2a/states.ts';
 import { Abandoned } from '../../runtime/outbound/faults.ts';
 import type { Tenure } from '../../runtime/outbound/tenures.ts';
 import { RecentIds } from '../../runtime/recent-ids.ts';
@@ -30,8 +31,10 @@ export interface Followers {
   begin(followed: Followed, tenure: Tenure, from: From): void;
   /** Follows a task whose turn is open from what the agent says of it now, unless it is followed. */
   ensure(task: OpenTask, tenure: Tenure): void;
-  /** While a message is under way the task is not read. @returns whether it was. */
-  hold(taskId: string): Promise<boolean>;
+  /** While a message is under way the task is not read. @returns what was followed. */
+  hold(taskId: string): Promise<Followed | undefined>;
+  /** Goes on with what was held, unless the task is followed: once more, or for as long as its turn is open. */
+  resume(followed: Followed, tenure: Tenure, isOver: boolean): void;
   release(taskId: string): void;
   /** Ends the following for good: the task has ended here. */
   end(taskId: string): void;
@@ -99,7 +102,7 @@ export const createFollowers = (
   };
 
   const ensure = (task: OpenTask, tenure: Tenure) => {
-    const { taskId, contextId, agent, parentTaskId, turn, remote } = task;
+    const { taskId, contextId, agent, parentTaskId, state, turn, remote } = task;
     const known = followers.get(taskId);
     if (known && !known.controller.signal.aborted) return;
     if (!turn || !remote || held.has(taskId) || ended.has(turn.requestId) || tenure.signal.aborted) return;
@@ -115,21 +118,33 @@ export const createFollowers = (
       traceparent: '',
     };
     const reporter = createReporter(followed, tenure, secretsOf(agent), logger);
-    begin(followed, tenure, { reporter, stream: undefined, last: undefined, joinedLate: true });
+    // A turn that is open on a task that waits has no answer yet.
+    const isUnanswered = isInterrupted(stateOfName(state));
+    begin(followed, tenure, { reporter, stream: undefined, last: undefined, isUnanswered, joinedLate: true });
     const follower = followers.get(taskId);
     if (follower) follower.seenOpen = true;
+  };
+
+  const resume = (followed: Followed, tenure: Tenure, isOver: boolean) => {
+    const { taskId, agent } = followed;
+    if (followers.has(taskId) || held.has(taskId) || tenure.signal.aborted) return;
+    const reporter = createReporter(followed, tenure, secretsOf(agent), logger);
+    begin(followed, tenure, { reporter, stream: undefined, last: undefined, isUnanswered: false, joinedLate: true });
+    const follower = followers.get(taskId);
+    if (follower) Object.assign(follower, { seenOpen: true, isOver });
   };
 
   const stop = async (taskId: string) => {
     const follower = followers.get(taskId);
     follower?.controller.abort(new Abandoned(RELEASED));
     await follower?.done;
-    return follower !== undefined;
+    return follower?.followed;
   };
 
   return {
     begin,
     ensure,
+    resume,
     hold: (taskId) => {
       held.set(taskId, (held.get(taskId) ?? 0) + 1);
       return stop(taskId);

@@ -6,7 +6,7 @@ import type { Log } from '../../runtime/log.ts';
 /** A task as `mesh.tasks` has it, less what only grows with its contents. */
 export type OpenTask = Pick<
   mesh.TaskSnapshot,
-  'taskId' | 'contextId' | 'agent' | 'subject' | 'state' | 'parentTaskId' | 'turn' | 'remote'
+  'taskId' | 'contextId' | 'agent' | 'subject' | 'state' | 'status' | 'parentTaskId' | 'turn' | 'remote'
 > & { partition: number };
 
 /** A task as its agent names it, and whose it is. */
@@ -18,6 +18,8 @@ export interface OpenTasks {
   all(): readonly OpenTask[];
   /** Which agent has, or had, a task of whom, and how it names it; of ended ones only the last few thousand are known. */
   remoteOf(taskId: string): RemoteOf | undefined;
+  /** Whether it is known to have ended; of ended ones as `remoteOf`. */
+  hasEnded(taskId: string): boolean;
   close(): Promise<void>;
 }
 
@@ -37,13 +39,14 @@ export const followOpenTasks = async (
     (record) => {
       try {
         if (record.type !== 'TaskSnapshot') return;
-        const { taskId, contextId, agent, subject, state, parentTaskId, turn, remote } = record.data;
+        const { taskId, contextId, agent, subject, state, status, parentTaskId, turn, remote } = record.data;
         const task = {
           taskId,
           contextId,
           agent,
           subject,
           state,
+          status,
           parentTaskId,
           turn,
           remote,
@@ -73,6 +76,7 @@ export const followOpenTasks = async (
       const task = open.get(taskId);
       return task?.remote ? { agent: task.agent, subject: task.subject, remote: task.remote } : ended.get(taskId);
     },
+    hasEnded: (taskId) => ended.has(taskId),
     close: () => tail.close(),
   };
 };

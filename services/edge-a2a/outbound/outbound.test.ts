@@ -551,6 +551,36 @@ describe('following', () => {
     expect(world.textOf(request)).toBe('a');
   });
 
+  test('what goes on is heard although a message to it was refused meanwhile', async () => {
+    const go = gate();
+    let refuses = false;
+    const agent = await startAgent(
+      async (acting) => {
+        acting.task();
+        acting.status(TaskState.TASK_STATE_AUTH_REQUIRED, 'sign in elsewhere');
+        await go.promise;
+        acting.status(TASK_STATE_COMPLETED);
+      },
+      {
+        before: (_, response) => {
+          const isRefused = refuses;
+          refuses = false;
+          if (isRefused) response.writeHead(400).end();
+          return isRefused;
+        },
+      },
+    );
+    const world = await createWorld(agent);
+    await world.edge();
+    const { taskId, contextId } = await world.send('hello');
+    await untilState(world, taskId, TaskState.TASK_STATE_AUTH_REQUIRED);
+    refuses = true;
+    await world.send('well?', { contextId, continues: taskId });
+    await world.untilSaid('ResponseFailed');
+    go.resolve();
+    await untilState(world, taskId, TASK_STATE_COMPLETED);
+  });
+
   test('an agent that says what is none of A2A’s, and then nothing more', async () => {
     const agent = await startAgent(() => {}, {
       before: saying((ids) => [
@@ -674,6 +704,24 @@ describe('cancelling', () => {
     await sleep(50);
     expect(world.of('TaskReported').length).toBe(before);
     expect(world.tasks.isOpen(request.taskId)).toBe(true);
+  });
+
+  test('a task that has ended at its agent unheard ends as it did there', async () => {
+    const agent = await startAgent((acting) => {
+      acting.task();
+      acting.status(TaskState.TASK_STATE_AUTH_REQUIRED, 'sign in elsewhere');
+    });
+    const world = await createWorld(agent);
+    await world.edge();
+    const request = await world.send('hello');
+    await untilState(world, request.taskId, TaskState.TASK_STATE_AUTH_REQUIRED);
+    const { taskId } = world.of('TaskReported')[0]!.data.remote!;
+    const context = {} as never;
+    const task = await until(() => agent.store.load(taskId, context));
+    const status = { state: TASK_STATE_COMPLETED, message: undefined, timestamp: undefined };
+    await agent.store.save({ ...(await task)!, status }, context);
+    await world.cancel(request);
+    await untilState(world, request.taskId, TASK_STATE_COMPLETED);
   });
 
   test('of a task that changed hands meanwhile is not forgotten', async () => {

@@ -4,7 +4,7 @@
  */
 import type { SignJwt } from '../../runtime/edge/actor-token.ts';
 import type { Recorded } from '../../runtime/log.ts';
-import { createDispatchers } from '../../runtime/outbound/dispatchers.ts';
+import { createDispatchers, type Dispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { type OutboundTimes, type RunningOutbound, startOutboundEdge } from '../../runtime/outbound/outbound.ts';
 import type { Tenure } from '../../runtime/outbound/tenures.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
@@ -39,11 +39,11 @@ export const startOutbound = async (
   cards: Pick<KnownCards, 'of' | 'refusalOf'>,
   sign: SignJwt,
   times: A2aOutboundTimes = defaultOutboundTimes,
+  dispatchers: Dispatchers = createDispatchers(),
 ): Promise<RunningService> => {
   const { log } = given;
   const logger = given.logger.child({ service: 'edge-a2a', side: 'outbound' });
   const context = { ...given, logger };
-  const dispatchers = createDispatchers();
   const agents = createAgents(context, cards, dispatchers);
   const followers = createFollowers(agents, times, context.now, logger);
   let running: RunningOutbound | undefined;

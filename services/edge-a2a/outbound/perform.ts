@@ -124,7 +124,8 @@ export const performDispatch = async (
     'parley.attempt': dispatch.data.attempt,
   });
   let turn = turnOf(performing, tenure, dispatch, request, span.traceparent);
-  turn = { ...turn, wasFollowed: await followers.hold(request.taskId) };
+  const held = await followers.hold(request.taskId);
+  turn = { ...turn, wasFollowed: held !== undefined };
   let client: AgentClient | undefined;
   try {
     client = await agents.readyClientOf(agent, signal);
@@ -150,6 +151,8 @@ export const performDispatch = async (
     followers.release(request.taskId);
     const task = performing.tasks.of(request.taskId);
     if (task) followers.ensure(task, tenure);
+    // The agent may go on by itself although it was to be told something first.
+    if (task && held) followers.resume(held, tenure, !task.turn);
   }
 };
 

@@ -1,8 +1,10 @@
 /** What an agent says as the mesh reports it. Pure. */
-import { type Message, Role, type Task, TaskState } from '@a2a-js/sdk';
+import { type Message, Role, type Task, TaskState, type TaskStatus } from '@a2a-js/sdk';
 import type * as mesh from '../../../schemas/generated.ts';
+import { statusDigest } from '../../runtime/a2a/digests.ts';
 import { MalformedError, readUpdate, type Update, writeUpdate } from '../../runtime/a2a/json.ts';
 import { rewriteIds, rewriteMessageIds, type TaskIds } from '../../runtime/a2a/rewrite-ids.ts';
+import { isInterrupted, stateOfName } from '../../runtime/a2a/states.ts';
 import { Stop } from '../../runtime/outbound/faults.ts';
 import { scrub } from '../../runtime/outbound/secrets.ts';
 
@@ -64,17 +66,42 @@ const taskOf = (remote: mesh.RemoteTask): Task => ({
 });
 
 /**
+ * Whether a task that waits may be said to only because it did before the turn: an agent that streams begins with the task as
+ * it is (A2A 1.0, 3.1.2), and one that does not may answer before it goes on. What has a time is known again by task-state.
+ * @param status with the mesh's ids. @param known the task as it was before the turn, where that is known.
+ */
+export const mayBeAsBefore = (
+  status: TaskStatus | undefined,
+  known?: Pick<mesh.TaskSnapshot, 'state' | 'status'>,
+): boolean => {
+  if (!status || status.timestamp || !isInterrupted(status.state)) return false;
+  // A record that says that the agent works is late; one without a status is of a turn in which nothing was said yet.
+  const isKnown = known?.status && isInterrupted(stateOfName(known.state));
+  return !isKnown || known.status.endsWith(statusDigest(status));
+};
+
+/** What is said of the task's artifacts where its status is not. */
+export const artifactsOf = ({ id, contextId, artifacts }: Task): Update[] =>
+  artifacts.map((artifact) => ({
+    $case: 'artifactUpdate',
+    value: { taskId: id, contextId, artifact, append: false, lastChunk: false, metadata: undefined },
+  }));
+
+/**
  * The first reports of a turn, of which the very first has `turn`.
- * @param asked the user's message. @param isNew whether the turn begins the task.
+ * @param asked the user's message. @param begins whether the turn begins the task, or the task may be as before: `mayBeAsBefore`.
  */
 export const firstUpdates = (
   asked: Message,
   first: Update,
   remote: mesh.RemoteTask,
-  isNew: boolean,
+  { isNew, isAsBefore }: { isNew: boolean; isAsBefore: boolean },
   ids: TaskIds,
 ): Update[] => {
-  if (!isNew) return [{ $case: 'message', value: rewriteMessageIds({ ...asked, role: Role.ROLE_USER }, ids) }, first];
+  if (!isNew) {
+    const said = isAsBefore && first.$case === 'task' ? artifactsOf(first.value) : [first];
+    return [{ $case: 'message', value: rewriteMessageIds({ ...asked, role: Role.ROLE_USER }, ids) }, ...said];
+  }
   if (first.$case === 'task') return [{ $case: 'task', value: begun(first.value, asked) }];
   return [{ $case: 'task', value: begun(taskOf(remote), asked) }, first];
 };

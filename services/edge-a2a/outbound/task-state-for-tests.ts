@@ -13,6 +13,8 @@ interface Known {
   task: Task;
   turn: mesh.Turn | null;
   data: mesh.TaskReported;
+  /** Digest of its status, as differences are told by it. */
+  status: string;
 }
 
 export interface TestTaskState {
@@ -26,7 +28,6 @@ export interface TestTaskState {
 }
 
 const digestsOf = (task: Task) => ({
-  status: task.status ? statusDigest(task.status) : '',
   artifacts: Object.fromEntries(task.artifacts.map((one) => [one.artifactId, artifactDigest(one)])),
   messages: task.history.map(({ messageId }) => messageId),
 });
@@ -37,7 +38,7 @@ export const startTaskState = async (log: Log): Promise<TestTaskState> => {
   const updates: TestTaskState['updates'] = [];
   let last: Promise<unknown> = Promise.resolve();
 
-  const snapshotOf = ({ task, turn, data }: Known): mesh.TaskSnapshot => ({
+  const snapshotOf = ({ task, turn, data, status }: Known): mesh.TaskSnapshot => ({
     taskId: task.id,
     contextId: task.contextId,
     agent: data.agent,
@@ -49,6 +50,7 @@ export const startTaskState = async (log: Log): Promise<TestTaskState> => {
     parentTaskId: '',
     turn,
     remote: data.remote,
+    status,
     ...digestsOf(task),
     requestId: turn?.requestId ?? '',
     turnSequence: 0,
@@ -62,17 +64,21 @@ export const startTaskState = async (log: Log): Promise<TestTaskState> => {
     if (!before && (update.$case !== 'task' || !data.turn)) return [];
     if (before && isTerminal(before.task.status?.state ?? 0)) return [];
     const turn = data.turn ?? before?.turn ?? null;
-    const fresh = before && update.$case === 'task' ? differences(digestsOf(before.task), update.value) : [update];
+    // What has no time of its own is news in another turn.
+    let status = data.turn && !before?.task.status?.timestamp ? '' : (before?.status ?? '');
+    const fresh =
+      before && update.$case === 'task' ? differences({ ...digestsOf(before.task), status }, update.value) : [update];
     let task = before?.task;
     let isOver = false;
     for (const one of fresh) {
-      const state = one.$case === 'task' || one.$case === 'statusUpdate' ? one.value.status?.state : undefined;
-      isOver ||= state !== undefined && endsTurn(state);
+      const stands = one.$case === 'task' || one.$case === 'statusUpdate' ? one.value.status : undefined;
+      isOver ||= stands !== undefined && endsTurn(stands.state);
+      if (stands) status = statusDigest(stands);
       task = applyUpdate(task, one);
       updates.push({ taskId: data.taskId, update: one });
     }
     if (!task) return [];
-    const after = { task, turn: isOver ? null : turn, data };
+    const after = { task, turn: isOver ? null : turn, data, status };
     known.set(data.taskId, after);
     return [snapshotOf(after)];
   };
