@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { type Handler, handle, type WriteLog } from '../handler.ts';
-import { derivedId } from '../ids.ts';
+import { derivedId, timeOfId } from '../ids.ts';
 import { hasEnded, type Journal, journalOf, wasSilenced } from '../task/journal.ts';
 import type { Statement, Told } from '../task/records.ts';
 import { TaskRun } from '../task/run.ts';
@@ -52,8 +52,9 @@ export class Partition {
   readonly #log: PartitionLog;
   readonly #ready: Promise<void>;
   #prefix: FinishedPrefix | undefined;
-  /** Nobody else can have begun a task whose first record lies there or behind. */
+  /** Nobody else can have begun a task that is younger than this partition's opening, and whose first record lies behind it. */
   #freshFrom = Number.POSITIVE_INFINITY;
+  #freshSince = Number.POSITIVE_INFINITY;
   #taken: Promise<void> = Promise.resolve();
   #loading = false;
   #owned = true;
@@ -68,6 +69,7 @@ export class Partition {
     this.#log = new PartitionLog(number, options, () => this.#owned, foreign);
     this.#ready = this.#log.open().then((end) => {
       this.#freshFrom = end;
+      this.#freshSince = Date.now();
     });
     // Said where it is waited for.
     this.#ready.catch(() => {});
@@ -145,8 +147,10 @@ export class Partition {
       since: Date.now(),
     };
     this.#live.set(taskId, live);
-    if (told.type === 'MessageDelivered' && !told.data.continues && offset >= this.#freshFrom)
-      this.#start(live, journalOf([told], []));
+    // Its first record may be said again: of one that was begun here, and is forgotten by now (`sweep`), it is no beginning.
+    const since = Math.max(this.#freshSince, Date.now() - this.#options.idleMs / 2);
+    const isFresh = offset >= this.#freshFrom && timeOfId(taskId) > since;
+    if (told.type === 'MessageDelivered' && !told.data.continues && isFresh) this.#start(live, journalOf([told], []));
     else this.#load(live);
     return live;
   }

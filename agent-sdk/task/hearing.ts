@@ -90,8 +90,9 @@ export class Hearing {
     const said = JSON.parse(update.toString()) as StreamResponse;
     const task = foldUpdate(child.task, said, ids);
     this.#children.set(childTaskId, { task, sequence });
-    // The agent's own message to the child, which still waits for it then, is no answer.
-    if (endsTurn(state) && !('message' in said)) this.#operations.open(callId)?.settle(() => structuredClone(task));
+    // The state is of the whole task: while it still waits for this agent's message, neither that nor an artifact is its answer.
+    const tellsState = 'statusUpdate' in said || 'task' in said;
+    if (endsTurn(state) && tellsState) this.#operations.open(callId)?.settle(() => structuredClone(task));
   }
 
   #returned(error: Refused, { callId }: Data<'ReportReturned'>): Consequence {

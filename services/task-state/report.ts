@@ -4,7 +4,7 @@ import type * as mesh from '../../schemas/generated.ts';
 import { differences } from '../runtime/a2a/differences.ts';
 import { MalformedError, readUpdate, type Update, writeTask } from '../runtime/a2a/json.ts';
 import { rewriteIds, rewriteTaskIds } from '../runtime/a2a/rewrite-ids.ts';
-import { endsTurn, nameOfState } from '../runtime/a2a/states.ts';
+import { endsTurn, isTerminal, nameOfState, stateOfName } from '../runtime/a2a/states.ts';
 import type { Recorded } from '../runtime/log.ts';
 import { Course, MAX_ARTIFACTS, statusOfMesh } from './course.ts';
 import { afterUpdate, digestOf } from './snapshot.ts';
@@ -97,7 +97,8 @@ const begin = (event: Report, turn: mesh.Turn, update: Update | MalformedError, 
   } else if (announced || endsTurn(first.value.status!.state)) course.introduce(first);
   else course.change({ ...afterUpdate(course.snapshot, first, event.time), pending: writeTask(first.value) });
   // It was on its way when the task that it is for was cancelled.
-  if (tasks.ended.get(parentTaskId)?.state === TaskState.TASK_STATE_CANCELED && course.snapshot.turn)
+  const isOpen = !isTerminal(stateOfName(course.snapshot.state));
+  if (tasks.ended.get(parentTaskId)?.state === TaskState.TASK_STATE_CANCELED && isOpen)
     course.say(cancelRequested(course.snapshot, turn.subject, PARENT_CANCELLED));
   return course.statements();
 };

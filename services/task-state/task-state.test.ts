@@ -456,6 +456,10 @@ describe('a cancellation', () => {
     expect(run.take(cancelled('a'))).toEqual([]);
     // That was on its way.
     expect(types(run.take(nested('late', 'a')))).toContain('TaskCancelRequested');
+    const asking = reported(task('INPUT_REQUIRED'), { taskId: 'asks', parentTaskId: 'a', turn: turnOf('r') });
+    expect(types(run.take(asking))).toContain('TaskCancelRequested');
+    const done = reported(task('COMPLETED'), { taskId: 'done', parentTaskId: 'a', turn: turnOf('s') });
+    expect(types(run.take(done))).not.toContain('TaskCancelRequested');
   });
 
   test('is of all that began before the end that it led to, each once', () => {
