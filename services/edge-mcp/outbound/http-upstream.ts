@@ -165,7 +165,7 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
   const sessionOf = (caller: Caller): Promise<HttpSession> => {
     const key = keyOf(caller);
     const open = sessions.get(key);
-    if (open) return open;
+    if (open !== undefined) return open;
     const coming = openSession(server, caller.client, handshakeMs, closing.signal, heard);
     sessions.set(key, coming);
     coming.catch(() => {
