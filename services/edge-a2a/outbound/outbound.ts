@@ -15,7 +15,7 @@ import { type CancelTimes, createCancellations, recallCancellations } from './ca
 import type { FollowTimes } from './follow-task.ts';
 import { createFollowers } from './followers.ts';
 import { followOpenTasks, type OpenTask } from './open-tasks.ts';
-import { closeUnfinished, performDispatch, refuse } from './perform.ts';
+import { closeUnfinished, performDispatch } from './perform.ts';
 import { recalling } from './said.ts';
 
 export interface A2aOutboundTimes extends OutboundTimes, FollowTimes, CancelTimes {}
@@ -96,7 +96,6 @@ export const startOutbound = async (
       recalling,
       wholeRequestOf: async ({ data }) => data.request,
       perform: (...all) => performDispatch(performing, ...all),
-      refuse,
       closeUnfinished: (...all) => closeUnfinished(performing, ...all),
       assigned,
     },

@@ -156,17 +156,6 @@ export const performDispatch = async (
   }
 };
 
-/** Ends a dispatch that is not to be performed. */
-export const refuse = async (
-  tenure: Tenure,
-  dispatch: Dispatch,
-  reason: mesh.FailureReason,
-  message: string,
-): Promise<void> => {
-  const say = sayingOf(tenure, { dispatch, traceparent: dispatch.traceparent });
-  await tenure.persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
-};
-
 /** Deals with a message that was about to be sent when another instance, or this one before a crash, ended. */
 export const closeUnfinished = async (
   performing: Performing,

@@ -33,17 +33,6 @@ interface Calling {
 /** Kafka measures what goes to one partition in one request as a whole: larger outcomes go by themselves. */
 const MAX_TOGETHER_BYTES = 1024 * 1024;
 
-/** Ends a dispatch that is not to be performed. */
-export const refuse = async (
-  { context, persist }: Tenure,
-  dispatch: Dispatch,
-  reason: mesh.FailureReason,
-  message: string,
-): Promise<void> => {
-  const say = saying('edge-llm', dispatch, dispatch.traceparent, context.now);
-  await persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
-};
-
 /**
  * Ends a dispatch that another instance, or this one before a crash, began: whether the upstream acted is not known.
  * @param request its request, with the whole body where that is known.

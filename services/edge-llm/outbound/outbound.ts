@@ -8,7 +8,7 @@ import {
 } from '../../runtime/outbound/outbound.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { createRecentMessages } from '../recent-messages.ts';
-import { closeUnfinished, performDispatch, refuse } from './attempt.ts';
+import { closeUnfinished, performDispatch } from './attempt.ts';
 import { recalling } from './said.ts';
 import { wholeRequests } from './whole-request.ts';
 
@@ -39,7 +39,6 @@ export const startOutbound = async (
       recalling,
       wholeRequestOf: wholeRequests(context.log, recent),
       perform: (...given) => performDispatch(calling, ...given),
-      refuse,
       closeUnfinished,
     },
     times,

@@ -5,7 +5,7 @@ import { type OutboundTimes, type RunningOutbound, startOutboundEdge } from '../
 import type { ServiceContext } from '../../runtime/service.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { followParamHeaders } from './param-headers.ts';
-import { closeUnfinished, performDispatch, refuse } from './perform.ts';
+import { closeUnfinished, performDispatch } from './perform.ts';
 import { followAnswers } from './questions.ts';
 import { recalling } from './said.ts';
 
@@ -34,7 +34,6 @@ export const startOutbound = async (
       recalling,
       wholeRequestOf: async ({ data }) => data.request,
       perform: (...given) => performDispatch(calling, ...given),
-      refuse,
       closeUnfinished,
     },
     times,

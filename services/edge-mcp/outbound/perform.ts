@@ -43,17 +43,6 @@ export interface Calling {
   inFlight: InFlight;
 }
 
-/** Ends a dispatch that is not to be performed. */
-export const refuse = async (
-  { context, persist }: Tenure,
-  dispatch: Dispatch,
-  reason: mesh.FailureReason,
-  message: string,
-): Promise<void> => {
-  const say = saying('edge-mcp', dispatch, dispatch.traceparent, context.now);
-  await persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
-};
-
 /** Ends a dispatch that another instance, or this one before a crash, began: whether the server acted is not known. */
 export const closeUnfinished = async (
   { context, persist }: Tenure,

@@ -52,7 +52,6 @@ const world = async () => {
           await tenure.persist([attemptBegun(saying('edge-a2a', dispatch, '', Date.now), dispatch.data)]);
           performed.push({ taskId, tenure });
         },
-        refuse: (tenure, dispatch, _reason, message) => end(tenure, dispatch, message),
         closeUnfinished: async (tenure, dispatch, _request, target) => {
           unfinished.push(target);
           await end(tenure, dispatch, 'closed');

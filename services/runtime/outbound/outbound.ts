@@ -16,7 +16,7 @@ import type { RunningService, ServiceContext } from '../service.ts';
 import { MAX_TIMER_MS } from '../times.ts';
 import { followCancelledRequests } from './cancelled-requests.ts';
 import { Abandoned, Aborted } from './faults.ts';
-import type { Dispatch } from './outcomes.ts';
+import { type Dispatch, failedOf, responseFailed, saying } from './outcomes.ts';
 import { nothingSaid, type Recalling, recall, type Said } from './recall.ts';
 import { createTenures, type Tenure } from './tenures.ts';
 
@@ -29,7 +29,7 @@ export interface OutboundTimes {
 
 /**
  * An outbound edge, as far as it depends on its protocol.
- * Of what it says about a dispatch, `perform`, `refuse` and `closeUnfinished` append all through `Tenure.persist`.
+ * Of what it says about a dispatch, `perform` and `closeUnfinished` append all through `Tenure.persist`.
  */
 export interface OutboundEdge<Unfinished, T extends EventType = EventType> {
   name: ServiceName;
@@ -51,8 +51,6 @@ export interface OutboundEdge<Unfinished, T extends EventType = EventType> {
    * @throws Abandoned; what `persist` throws.
    */
   perform(tenure: Tenure, dispatch: Dispatch, request: mesh.Request, signal: AbortSignal): Promise<void>;
-  /** Ends a dispatch that is not to be performed, or that this edge failed to perform. */
-  refuse(tenure: Tenure, dispatch: Dispatch, reason: mesh.FailureReason, message: string): Promise<void>;
   /**
    * Deals with a dispatch that another instance, or this one before a crash, began.
    * @param request whole where that is possible, else as the dispatch has it.
@@ -113,6 +111,12 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
     byRequest.get(requestId)?.controller.abort(aborted),
   );
 
+  /** Ends a dispatch that is not to be performed, or that the edge failed to perform. */
+  const refuse = (tenure: Tenure, dispatch: Dispatch, reason: mesh.FailureReason, message: string): Promise<void> => {
+    const say = saying(name, dispatch, dispatch.traceparent, context.now);
+    return tenure.persist([responseFailed(say, dispatch.data, failedOf(reason, message), 0)]);
+  };
+
   const perform = async (dispatch: Dispatch, { controller, tenure }: Flight) => {
     const { deadline, id } = dispatch.data.request;
     const unfinished = said.get(dispatch.partition)?.unfinished.get(dispatch.id);
@@ -121,9 +125,9 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
       return edge.closeUnfinished(tenure, dispatch, request, unfinished);
     }
     const aborted = cancelled.of(id);
-    if (aborted) return edge.refuse(tenure, dispatch, aborted.reason, aborted.message);
+    if (aborted) return refuse(tenure, dispatch, aborted.reason, aborted.message);
     const left = deadline - context.now();
-    if (left <= 0) return edge.refuse(tenure, dispatch, 'DEADLINE_EXCEEDED', DEADLINE_PASSED);
+    if (left <= 0) return refuse(tenure, dispatch, 'DEADLINE_EXCEEDED', DEADLINE_PASSED);
     const passed = () => controller.abort(new Aborted('DEADLINE_EXCEEDED', DEADLINE_PASSED));
     const timer = setTimeout(passed, Math.min(left, MAX_TIMER_MS));
     try {
@@ -134,7 +138,7 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
           { conversation: dispatch.key, request: id },
           'an earlier part of a request is no longer in the log',
         );
-        return await edge.refuse(tenure, dispatch, 'UNSPECIFIED', PART_EXPIRED);
+        return await refuse(tenure, dispatch, 'UNSPECIFIED', PART_EXPIRED);
       }
       await edge.perform(tenure, dispatch, request, controller.signal);
     } finally {
@@ -150,7 +154,7 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
       if (error instanceof Abandoned || isLogUnavailable(error)) throw error;
       // A mistake of this edge: its conversation gets an end all the same.
       logger.error({ err: error, request: dispatch.correlationId }, 'a dispatch could not be performed');
-      await edge.refuse(flight.tenure, dispatch, 'UNSPECIFIED', 'The mesh failed to perform the call.');
+      await refuse(flight.tenure, dispatch, 'UNSPECIFIED', 'The mesh failed to perform the call.');
     }
     finished.add(dispatch.id);
   };
