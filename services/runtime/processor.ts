@@ -11,7 +11,7 @@ import {
   type TopicName,
   topicOf,
 } from '../../topics/index.ts';
-import { deadLetter } from './dead-letter.ts';
+import { appendDeadLetter, deadLetter } from './dead-letter.ts';
 import { isLogUnavailable, RuntimeError } from './errors.ts';
 import { follow } from './event.ts';
 import type { AnyRecorded, AssignedPartition, Consuming, Event, TailOptions } from './log.ts';
@@ -19,6 +19,7 @@ import type { Metrics } from './metrics.ts';
 import { RecentIds } from './recent-ids.ts';
 import { hasEnvelope } from './recorded.ts';
 import type { RunningService, Service, ServiceContext } from './service.ts';
+import { RECALL_MARGIN_MS } from './times.ts';
 
 /** What a processor says: an event, less what the shell knows. */
 export interface Statement<T extends EventType = EventType> {
@@ -71,8 +72,6 @@ export interface Processor<S, In extends EventType, Out extends EventType> {
   /** Counts an event once it is durable: one that was followed, or was stated and is not followed. */
   observe?(event: Folded, metrics: Metrics): void;
 }
-
-const RECALL_MARGIN_MS = 60_000;
 
 const topicsOf = (types: readonly EventType[]): TopicName[] => [...new Set(types.map((type) => topicOf[type]))];
 
@@ -201,11 +200,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
         { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
         'dead letter',
       );
-      await log.append([letter]).catch((refused: unknown) => {
-        if (isLogUnavailable(refused)) throw refused;
-        // Where the record is stays on record, even if the record itself does not fit beside it.
-        return log.append([{ ...letter, data: { ...letter.data, recordValue: null } }]);
-      });
+      await appendDeadLetter(letter, (events) => log.append(events));
       return [letter];
     }
   };

@@ -1,6 +1,7 @@
 /** `fetch` as the SDK's transport is given it: bounded, without redirects, and telling what became of the call. */
 import type { FetchLike } from '@modelcontextprotocol/client';
 import { type Dispatcher, fetch, Response } from 'undici';
+import { bounded } from '../../runtime/outbound/bounded.ts';
 import type { Stop } from '../../runtime/outbound/faults.ts';
 import { noticing } from '../../runtime/outbound/noticing.ts';
 import { tooLarge } from './call-failed.ts';
@@ -24,40 +25,6 @@ export interface Watcher {
   stopped(why: Stop): void;
 }
 
-const LF = 10;
-const CR = 13;
-
-/** Lets bytes through until more than `maxBytes` come, of a stream of events until that many come without an empty line. */
-const bounding = (maxBytes: number, isEventStream: boolean, { active, stopped }: Watcher) => {
-  let bytes = 0;
-  let lineIsEmpty = false;
-  /** @returns how many came at once, at most. */
-  const count = (chunk: Uint8Array): number => {
-    if (!isEventStream) {
-      bytes += chunk.length;
-      return bytes;
-    }
-    let most = 0;
-    for (const byte of chunk) {
-      bytes += 1;
-      most = Math.max(most, bytes);
-      if (byte === CR) continue;
-      if (byte === LF && lineIsEmpty) bytes = 0;
-      lineIsEmpty = byte === LF;
-    }
-    return most;
-  };
-  return new TransformStream<Uint8Array, Uint8Array>({
-    transform: (chunk, controller) => {
-      active();
-      if (count(chunk) <= maxBytes) return controller.enqueue(chunk);
-      const why = tooLarge(maxBytes);
-      stopped(why);
-      controller.error(why);
-    },
-  });
-};
-
 const unwatched: Watcher = { active: () => {}, stopped: () => {} };
 
 /**
@@ -74,7 +41,7 @@ export const boundedFetch = (
   mayListen = false,
 ): FetchLike => {
   let begun = false;
-  const bounded = async (input: string | URL, init: RequestInit = {}) => {
+  const fetching = async (input: string | URL, init: RequestInit = {}) => {
     const isGet = init.method === 'GET';
     if (isGet && !mayListen && !new Headers(init.headers).has('last-event-id'))
       return new Response(null, { status: 405 });
@@ -94,9 +61,14 @@ export const boundedFetch = (
       exchange.status = answer.status;
       exchange.retryAfter = answer.headers.get('retry-after') ?? undefined;
     }
-    const isEventStream = answer.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
-    const body = answer.body?.pipeThrough(bounding(maxBytes, isEventStream, watcher)) ?? null;
-    return new Response(body, { status: answer.status, statusText: answer.statusText, headers: answer.headers });
+    return bounded(answer, maxBytes, {
+      active: watcher.active,
+      tooMuch: () => {
+        const why = tooLarge(maxBytes);
+        watcher.stopped(why);
+        return why;
+      },
+    });
   };
-  return bounded as unknown as FetchLike;
+  return fetching as unknown as FetchLike;
 };
