@@ -55,7 +55,7 @@ export const edgeMcp: Service = {
     };
     try {
       const connections = createConnections(context);
-      const outbound = await startOutbound(context, connections);
+      const outbound = await startOutbound(context, connections, known.definitions);
       begun.push(outbound.stop);
       const catalogue = startCatalogue(context, known, connections);
       begun.push(catalogue.stop);

@@ -1,10 +1,10 @@
 /** The outbound edge for MCP: calls run side by side, those of one conversation too, as their clients make them. */
 
+import type { Definitions } from '../../runtime/mcp/definitions.ts';
 import { PROTOCOL } from '../../runtime/mcp/message.ts';
 import { type OutboundTimes, type RunningOutbound, startOutboundEdge } from '../../runtime/outbound/outbound.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
-import { type Connections, createConnections } from './connections.ts';
-import { followParamHeaders } from './param-headers.ts';
+import type { Connections } from './connections.ts';
 import { closeUnfinished, performDispatch } from './perform.ts';
 import { followAnswers } from './questions.ts';
 import { recalling } from './said.ts';
@@ -14,17 +14,18 @@ export const defaultOutboundTimes: OutboundTimes = { graceMs: 20_000, retryMs: 2
 /**
  * Starts the edge. Resolves once it consumes.
  * @param connections shared with the catalogue; closed with the edge
+ * @param definitions what servers offer, kept current by their owner
  * @throws what `Log.tail` and `Log.consume` throw.
  */
 export const startOutbound = async (
   context: ServiceContext,
-  connections: Connections = createConnections(context),
+  connections: Connections,
+  definitions: Definitions,
   times: OutboundTimes = defaultOutboundTimes,
 ): Promise<RunningOutbound> => {
   const logger = context.logger.child({ service: 'edge-mcp', side: 'outbound' });
   const questions = await followAnswers(context.log, logger);
-  const paramHeaders = await followParamHeaders(context.log);
-  const calling = { connections, questions, paramHeaders, inFlight: new Map<string, number>() };
+  const calling = { connections, questions, definitions, inFlight: new Map<string, number>() };
   const edge = await startOutboundEdge(
     context,
     {
@@ -42,7 +43,7 @@ export const startOutbound = async (
     ...edge,
     stop: async () => {
       await edge.stop();
-      await Promise.all([questions.close(), paramHeaders.close(), connections.close()]);
+      await Promise.all([questions.close(), connections.close()]);
     },
   };
 };

@@ -2,8 +2,7 @@
  * Headers that repeat some of a tool's arguments, for whoever routes between the mesh and the server by headers alone
  * (MCP 2026-07-28, transports: Custom Headers from Tool Parameters).
  */
-import type { DefinitionObserved } from '../../../schemas/generated.ts';
-import type { Log } from '../../runtime/log.ts';
+import { type Definitions, definitionOf, ofObserved } from '../../runtime/mcp/definitions.ts';
 
 const KEYWORD = 'x-mcp-header';
 
@@ -86,36 +85,23 @@ export const mirroringHeaders = (mirrored: readonly Mirrored[], given: unknown):
     }),
   );
 
-export interface ParamHeaders {
-  of(server: string, tool: string, given: unknown): Record<string, string>;
-  close(): Promise<void>;
-}
+const mirroredIn = ofObserved((listed): readonly Mirrored[] => {
+  if (!listed.includes(KEYWORD)) return [];
+  try {
+    return mirroredBy((JSON.parse(listed.toString()) as { inputSchema?: unknown }).inputSchema);
+  } catch {
+    // A definition that can't be read, or that breaks the rules, names no headers.
+    return [];
+  }
+});
 
-/** Follows the definitions of tools. Resolves once those in the log are known. */
-export const followParamHeaders = async (log: Log): Promise<ParamHeaders> => {
-  const known = new Map<string, Mirrored[]>();
-  const note = ({ server, kind, name, definition }: DefinitionObserved) => {
-    if (kind !== 'TOOL') return;
-    const key = `${server}/${name}`;
-    known.delete(key);
-    if (!definition.includes(KEYWORD)) return;
-    const mirrored = mirroredBy((JSON.parse(definition.toString()) as { inputSchema?: unknown }).inputSchema);
-    if (mirrored.length > 0) known.set(key, mirrored);
-  };
-  const tail = await log.tail(
-    ['mesh.definitions'],
-    (record) => {
-      try {
-        if (record.type === 'DefinitionObserved') note(record.data);
-      } catch {
-        // A definition that can't be read, or that breaks the rules, names no headers.
-      }
-    },
-    { from: 'beginning', types: ['DefinitionObserved'] },
-  );
-  await tail.caughtUp;
-  return {
-    of: (server, tool, given) => mirroringHeaders(known.get(`${server}/${tool}`) ?? [], given),
-    close: () => tail.close(),
-  };
+/** The headers of a call of a tool, as its server describes the tool now. */
+export const paramHeadersOf = (
+  definitions: Definitions,
+  server: string,
+  tool: string,
+  given: unknown,
+): Record<string, string> => {
+  const observed = definitionOf(definitions, server, 'TOOL', tool)?.observed;
+  return mirroringHeaders(observed ? mirroredIn(observed) : [], given);
 };

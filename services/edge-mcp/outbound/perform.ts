@@ -1,6 +1,7 @@
 /** One dispatch from its call to what is said about it. */
 import type { Logger } from 'pino';
 import type * as mesh from '../../../schemas/generated.ts';
+import type { Definitions } from '../../runtime/mcp/definitions.ts';
 import {
   clientOf,
   type McpOutcome,
@@ -30,7 +31,7 @@ import { CallFailed, faultOfCall } from './call-failed.ts';
 import { type ChunkWriter, createChunkWriter } from './chunk-writer.ts';
 import { AnsweredError, type Connections, type Reached } from './connections.ts';
 import { converse } from './converse.ts';
-import type { ParamHeaders } from './param-headers.ts';
+import { paramHeadersOf } from './param-headers.ts';
 import { enter, full, type InFlight } from './places.ts';
 import type { Questions } from './questions.ts';
 import type { Unfinished } from './said.ts';
@@ -39,7 +40,7 @@ import type { Unfinished } from './said.ts';
 export interface Calling {
   connections: Connections;
   questions: Questions;
-  paramHeaders: ParamHeaders;
+  definitions: Definitions;
   inFlight: InFlight;
 }
 
@@ -134,7 +135,7 @@ const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reach
       },
       headers:
         asked.method === 'tools/call'
-          ? calling.paramHeaders.of(target.name, nameOf(asked) ?? '', asked.params.arguments)
+          ? paramHeadersOf(calling.definitions, target.name, nameOf(asked) ?? '', asked.params.arguments)
           : {},
       limits: ready.connection,
       signal,

@@ -12,6 +12,7 @@ import { type McpOutcome, META, readChunk, readOutcome, writeOutcome } from '../
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
+import { followDefinitions } from '../catalogue/known-definitions.ts';
 import { createConnections } from './connections.ts';
 import { defaultOutboundTimes, startOutbound } from './outbound.ts';
 
@@ -85,7 +86,9 @@ export const world = async (servers: Record<string, Partial<Connection>>, callsI
       environment: { KEY },
     });
     const connections = createConnections(context);
-    const running = await startOutbound(context, connections, { ...defaultOutboundTimes, graceMs: 0, retryMs: 5 });
+    const known = await followDefinitions(own, context.logger);
+    const times = { ...defaultOutboundTimes, graceMs: 0, retryMs: 5 };
+    const running = await startOutbound(context, connections, known.definitions, times);
     let over: Promise<void> | undefined;
     const stop = () => {
       over ??= running.stop();
@@ -93,6 +96,7 @@ export const world = async (servers: Record<string, Partial<Connection>>, callsI
     };
     onTestFinished(async () => {
       await stop();
+      await known.close();
       await own.crash();
     });
     return { stop, connections, metrics, log: own };

@@ -76,11 +76,27 @@ export const definitionOf = (
   name: string,
 ): Definition | undefined => all.get(keyOf({ server, kind, name }));
 
-/** MCP ToolAnnotations, as policies test them: the hints that the server gives, as text. */
-export const annotationsOf = ({ observed }: Definition): Record<string, string> => {
-  const annotations = observed && (JSON.parse(observed.definition.toString()) as { annotations?: unknown }).annotations;
+/**
+ * What is read of a definition as it was observed, worked out once: it is asked for at every call and for every list.
+ * @param read called with what the server listed; empty where it is gone.
+ */
+export const ofObserved = <T>(read: (listed: Buffer) => T): ((observed: mesh.DefinitionObserved) => T) => {
+  const known = new WeakMap<mesh.DefinitionObserved, { value: T }>();
+  return (observed) => {
+    const found = known.get(observed) ?? { value: read(observed.definition) };
+    known.set(observed, found);
+    return found.value;
+  };
+};
+
+const hintsIn = ofObserved((listed): Record<string, string> => {
+  const { annotations } = JSON.parse(listed.toString()) as { annotations?: unknown };
   if (typeof annotations !== 'object' || annotations === null) return {};
   return Object.fromEntries(
     Object.entries(annotations).flatMap(([name, value]) => (typeof value === 'boolean' ? [[name, String(value)]] : [])),
   );
-};
+});
+
+/** MCP ToolAnnotations, as policies test them: the hints that the server gives, as text. */
+export const annotationsOf = ({ observed }: Definition): Readonly<Record<string, string>> =>
+  observed ? hintsIn(observed) : {};
