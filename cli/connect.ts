@@ -57,7 +57,7 @@ const embedded = (clientId: string, prefix: string): Pick<GovernanceOptions, 'ka
  * @throws Error in a line that says what to do, when there is none or it does not answer.
  */
 export const findCluster = async (env: NodeJS.ProcessEnv = process.env): Promise<GovernanceOptions> => {
-  const { cluster, clientId, topicPrefix } = readEnvironment(env);
+  const { cluster, clientId, topicPrefix, partitions } = readEnvironment(env);
   const found = cluster ?? embedded(clientId, topicPrefix);
   if (!found) throw new Error(NOWHERE);
   const { brokers } = found.kafka;
@@ -66,7 +66,7 @@ export const findCluster = async (env: NodeJS.ProcessEnv = process.env): Promise
   if (!(await registryAnswers(found.registry.url)))
     throw new Error(`the schema registry does not answer at ${found.registry.url}: is SCHEMA_REGISTRY_URL right?`);
   const logger = pino({ level: env.DEBUG ? 'debug' : 'silent' }, pino.destination({ dest: 2, sync: true }));
-  return { ...found, topicPrefix, logger };
+  return { ...found, topicPrefix, partitions, logger };
 };
 
 /** kafkajs would ask for a topic again and again before it says that there is none. */

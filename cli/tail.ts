@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { AnyRecorded, Log } from '../services/runtime/log.ts';
 import { untilSignalled } from '../services/runtime/signals.ts';
-import { type EventType, fileOf, meshTopics, orderingKey, topicOf } from '../topics/index.ts';
+import { type EventType, fileOf, isShared, meshTopics, orderingKey, topicOf } from '../topics/index.ts';
 import { withLog } from './connect.ts';
 import { eventJson } from './event-json.ts';
 import { heldBack } from './held-back.ts';
@@ -43,7 +43,7 @@ const follow = async (log: Log, { conversation, type: types = usualTypes, from, 
     if (isIn) lines.add({ time: event.time, text: line(event) });
   };
   const names = [...new Set(types.map((type) => topicOf[type]))];
-  const hot = names.filter((name) => fileOf(name).partitions > 1);
+  const hot = names.filter((name) => isShared(fileOf(name)));
   const bar = progressBar();
   const tail = await log.tail(conversation === undefined ? names : hot, see, {
     from: typeof from === 'number' ? { time: Date.now() - from } : (from ?? 'end'),

@@ -152,9 +152,9 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
     const cluster = await clusterOf(environment, stopping.signal);
     undo.push(cluster.stop);
     stopping.signal.throwIfAborted();
-    const { topicPrefix, host, port, grpcPort, dataDir } = environment;
+    const { topicPrefix, partitions, host, port, grpcPort, dataDir } = environment;
     const progress = terminalProgress();
-    const governed = { ...cluster, topicPrefix, logger };
+    const governed = { ...cluster, topicPrefix, partitions, logger };
     const left = await applyTopics(governed, (done, total, what) =>
       progress.update(`Topics and schemas ${done}/${total}: ${what}`),
     );
@@ -213,6 +213,7 @@ Environment:
   KAFKA_SASL_MECHANISM=plain|scram-sha-256|scram-sha-512 KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD
   SCHEMA_REGISTRY_USERNAME SCHEMA_REGISTRY_PASSWORD
   PARLEY_TOPIC_PREFIX                        put before every topic, subject and group
+  PARLEY_PARTITIONS=6                        of each topic, when they are made: as many instances can share the work
   OTEL_EXPORTER_OTLP_ENDPOINT                traces are exported there
   LOG_LEVEL=info
 

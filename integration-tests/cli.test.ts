@@ -103,7 +103,7 @@ describe('parley', () => {
     const env = { PARLEY_TOPIC_PREFIX: 'nowhere.' };
     const check = await run(['topics', 'check'], env);
     expect(check.code).toBe(1);
-    expect(check.out).toContain('apply mends:    topic nowhere.mesh.requests is missing (12 partitions)');
+    expect(check.out).toContain('apply mends:    topic nowhere.mesh.requests is missing (6 partitions)');
     const usage = await run(['usage', '--by', 'unit'], env);
     expect(usage).toMatchObject({ code: 1, out: '' });
     expect(usage.err).toContain('run `parley topics apply`');

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { wholeSchema } from '../schemas/index.ts';
 import { applyTopics, checkTopics } from '../services/runtime/governance/index.ts';
 import { registryRest } from '../services/runtime/governance/registry-rest.ts';
-import { freshCluster } from './cluster.ts';
+import { cancel, freshCluster, openLog } from './cluster.ts';
+import { until } from './mesh.ts';
 
 test('after apply there is no drift; a setting changed by hand is found and removed', async () => {
   const cluster = await freshCluster();
@@ -21,6 +22,27 @@ test('after apply there is no drift; a setting changed by hand is found and remo
   expect((await checkTopics(cluster)).map((d) => d.what)).toContainEqual(expect.stringContaining('retention.ms=1000'));
   expect(await applyTopics(cluster)).toEqual([]);
   expect(await checkTopics(cluster)).toEqual([]);
+});
+
+test('a mesh keeps the number of partitions that its topics were made with, whatever the files say', async () => {
+  const made = await freshCluster(2);
+  const { partitions: _, ...later } = made;
+  expect(await checkTopics(later)).toEqual([]);
+  expect((await checkTopics({ ...made, partitions: 4 })).map((d) => d.what)).toContainEqual(
+    expect.stringContaining('mesh.requests has 2 partitions, not 4'),
+  );
+  const log = await openLog(later);
+  const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+  const seen = new Map<string, number>();
+  const tail = await log.tail(['mesh.cancellations'], ({ key, partition }) => void seen.set(key, partition), {
+    from: 'end',
+  });
+  await log.append(keys.map(cancel));
+  await until(() => seen.size === keys.length, 'all of them');
+  await tail.close();
+  await log.close();
+  expect(new Set(seen.values())).toEqual(new Set([0, 1]));
+  for (const [key, partition] of seen) expect(log.partitionOf(key)).toBe(partition);
 });
 
 test('the registry refuses a schema that would break a reader', async () => {

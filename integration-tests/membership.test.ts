@@ -1,12 +1,10 @@
 /** Members of a consumer group that kafkajs by itself would lose for good. */
 import { createRequire } from 'node:module';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { newId } from '../services/runtime/event.ts';
 import type { GovernanceOptions } from '../services/runtime/governance/index.ts';
 import { clusterOf } from '../services/runtime/kafka/cluster.ts';
 import { createKafka } from '../services/runtime/kafka/connection.ts';
-import type { Event } from '../services/runtime/log.ts';
-import { freshCluster, logger, openLog } from './cluster.ts';
+import { cancel, freshCluster, logger, openLog } from './cluster.ts';
 import { until } from './mesh.ts';
 
 interface Coordinator {
@@ -29,18 +27,6 @@ const { KafkaJSConnectionError } = require('kafkajs/src/errors') as {
 const group = 'members';
 const topic = 'mesh.cancellations';
 
-const cancel = (key: string): Event<'CancelRequested'> => ({
-  id: newId(),
-  type: 'CancelRequested',
-  source: 'test',
-  key,
-  time: Date.now(),
-  correlationId: 'request',
-  causationId: 'cause',
-  traceparent: '',
-  data: { reason: 'CLIENT_GONE' },
-});
-
 /** A member of the group in a process of its own, as it were. */
 const join = async (cluster: GovernanceOptions) => {
   const log = await openLog(cluster);
@@ -52,7 +38,7 @@ const join = async (cluster: GovernanceOptions) => {
     revoked: () => {},
     handle: async ({ key }) => void handled.push(key),
   });
-  const owned = () => Array.from({ length: 12 }, (_, partition) => partition).filter((p) => consuming.owns(p));
+  const owned = () => Array.from({ length: 6 }, (_, partition) => partition).filter((p) => consuming.owns(p));
   return { log, owned, handled };
 };
 
@@ -84,7 +70,7 @@ test('a member that was given up joins again, also when the coordinator dies whi
   const cluster = await freshCluster();
   const { log, owned, handled } = await join(cluster);
   const coordinator = await coordinatorOf(cluster);
-  await until(() => owned().length === 12, 'all partitions');
+  await until(() => owned().length === 6, 'all partitions');
   const joinAndSync = consumerGroup.joinAndSync;
   let failed = 0;
   vi.spyOn(consumerGroup, 'joinAndSync').mockImplementation(async function (this: ConsumerGroup) {
@@ -102,11 +88,11 @@ test('a member that was given up joins again, also when the coordinator dies whi
 test('a member whose clock is set back stays one', async () => {
   const cluster = await freshCluster();
   const first = await join(cluster);
-  await until(() => first.owned().length === 12, 'all partitions');
+  await until(() => first.owned().length === 6, 'all partitions');
   const now = Date.now;
   vi.spyOn(Date, 'now').mockImplementation(() => now() - 600_000);
   const second = await join(cluster);
   await until(() => second.owned().length > 0, 'partitions of the second');
-  await until(() => first.owned().length === 6 && second.owned().length === 6, 'a half for each');
-  expect([...first.owned(), ...second.owned()].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, p) => p));
+  await until(() => first.owned().length === 3 && second.owned().length === 3, 'a half for each');
+  expect([...first.owned(), ...second.owned()].sort((a, b) => a - b)).toEqual(Array.from({ length: 6 }, (_, p) => p));
 });

@@ -54,6 +54,9 @@ export const fileOf = (topic: TopicName): TopicFile => {
   return template;
 };
 
+/** Whether its partitions are shared out among the instances of a service: all such topics of a mesh have the same number. */
+export const isShared = (topic: TopicFile): boolean => topic.partitions > 1;
+
 /** The topic on which an event is written: of an agent's event, the one of the agent that its data names. @throws when it names none. */
 export const topicOfEvent = <T extends EventType>(type: T, data: EventData[T]): TopicName => {
   const file = topicOf[type];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conversationTopics } from '../../cli/conversation.ts';
 import { newId } from '../../services/runtime/event.ts';
+import { topics } from '../../topics/index.ts';
 import { KEY } from '../call.ts';
 import { runLoad } from '../children.ts';
 import { segmentBytes } from '../segments.ts';
@@ -61,7 +62,7 @@ export interface History {
   faults: string[];
 }
 
-const PARTITIONS = 12;
+const PARTITIONS = topics['mesh.requests'].partitions;
 
 export const readings = async (
   mesh: Mesh,

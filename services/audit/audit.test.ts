@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import type { AuditEntry } from '../../schemas/generated.ts';
+import { topics } from '../../topics/index.ts';
 import { contextForTests } from '../runtime/context-for-tests.ts';
 import type { Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
@@ -141,7 +142,7 @@ test('a refused tool call, an answer to a server, a review and a settlement are 
 
 test('an event whose data cannot be read, or that is in another partition than its key says, has its entry', async () => {
   const { log, cluster } = await open();
-  const partition = (log.partitionOf('acme:c1') + 1) % 12;
+  const partition = (log.partitionOf('acme:c1') + 1) % topics['mesh.decisions'].partitions;
   const envelope = { ce_id: 'x', ce_type: 'mesh.RequestDenied', ce_time: '2026-01-01T00:00:00Z', ce_source: 'policy' };
   const headers = Object.fromEntries(Object.entries(envelope).map(([k, v]) => [k, Buffer.from(v)]));
   const value = Buffer.from('rubbish');

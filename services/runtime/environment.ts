@@ -26,6 +26,7 @@ const variables = z
       .string()
       .regex(/^[a-zA-Z0-9._-]*$/, 'letters, digits, dot, hyphen and underscore')
       .default(''),
+    PARLEY_PARTITIONS: z.coerce.number().int().min(1).max(1_000).optional(),
     PARLEY_HOST: z.string().default('127.0.0.1'),
     PARLEY_PORT: port.default(4000),
     PARLEY_GRPC_PORT: port.default(4001),
@@ -46,6 +47,8 @@ export interface Environment {
   cluster: { kafka: KafkaOptions; registry: RegistryOptions } | undefined;
   clientId: string;
   topicPrefix: string;
+  /** Of each topic that is shared out among instances, where the topics are made; undefined: it is left to their files. */
+  partitions: number | undefined;
   host: string;
   port: number;
   grpcPort: number;
@@ -96,6 +99,7 @@ export const readEnvironment = (env: NodeJS.ProcessEnv): Environment => {
     cluster: cluster || undefined,
     clientId: v.KAFKA_CLIENT_ID,
     topicPrefix: v.PARLEY_TOPIC_PREFIX,
+    partitions: v.PARLEY_PARTITIONS,
     host: v.PARLEY_HOST,
     port: v.PARLEY_PORT,
     grpcPort: v.PARLEY_GRPC_PORT,

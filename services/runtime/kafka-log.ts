@@ -4,11 +4,12 @@ import {
   agentOf,
   type EventType,
   fileOf,
+  isShared,
+  meshTopicFiles,
   meshTopics,
   orderingKey,
   type TopicName,
   topicOfEvent,
-  topics,
 } from '../../topics/index.ts';
 import { createCodec, type SchemaIds } from './codec.ts';
 import { RuntimeError } from './errors.ts';
@@ -40,8 +41,6 @@ export interface KafkaLogOptions extends KafkaOptions {
 const DEFAULT_MAX_BYTES = 1_048_588;
 const RECORD_OVERHEAD_BYTES = 4_096;
 
-const HOT_PARTITIONS = topics['mesh.requests'].partitions;
-
 /** @throws when Kafka cannot be reached, or a schema of `writes` is not registered. */
 export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => {
   const { topicPrefix: prefix, logger, metrics } = options;
@@ -53,6 +52,11 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
   );
   const commit = await createGroupCommit(kafka);
   const counts = createPartitionCounts(offsets, prefix);
+  // All of them have the same number. Not every process may read every topic.
+  const shared = meshTopicFiles.filter(isShared);
+  const hotPartitions =
+    shared.map(({ name }) => counts.of(name as TopicName)).find((count) => count !== undefined) ??
+    shared[0]!.partitions;
   const fetcher = createFetcher(kafka, codec, logger);
   let ofAgents: Fetcher | undefined;
   const fetcherOf = (topic: TopicName) => {
@@ -126,7 +130,7 @@ export const createKafkaLog = async (options: KafkaLogOptions): Promise<Log> => 
       fetcher.healthy() &&
       (ofAgents?.healthy() ?? true) &&
       [...open].every((consumer) => consumer.healthy()),
-    partitionOf: (key) => partitionOfKey(key, HOT_PARTITIONS),
+    partitionOf: (key) => partitionOfKey(key, hotPartitions),
     close: async () => {
       await Promise.allSettled([...open].map((consumer) => consumer.close()));
       await Promise.all([fetcher.close(), ofAgents?.close()]);

@@ -2,7 +2,7 @@
  * The log port in memory, for unit tests: Avro included, durability not. Several logs over one cluster are several
  * processes.
  */
-import { type EventType, fileOf, orderingKey, topicOf, topicOfEvent } from '../../topics/index.ts';
+import { type EventType, fileOf, orderingKey, topicOf, topicOfEvent, topics } from '../../topics/index.ts';
 import { createCodec, localSchemaIds } from './codec.ts';
 import { RuntimeError } from './errors.ts';
 import type { Event, Log } from './log.ts';
@@ -33,7 +33,7 @@ export const createMemoryLog = async (cluster = new MemoryCluster()): Promise<Me
   const read = (stored: Stored) => recorded(stored, typeOf(stored.headers), codec);
   const memberships: { member: Member; leave(crashed: boolean): Promise<void> }[] = [];
   const tails = new Set<() => void>();
-  const partitionOf = (key: string, count = 12) => hashOf(key) % count;
+  const partitionOf = (key: string, count = topics['mesh.requests'].partitions) => hashOf(key) % count;
 
   const store = (event: Event): number => {
     const topic = topicOfEvent(event.type, event.data);

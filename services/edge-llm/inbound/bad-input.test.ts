@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { topics } from '../../../topics/index.ts';
 import { RuntimeError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { chatAnswer, chatChunk, createWorld, type Edge, KEY, OTHER_KEY, type World } from './harness.ts';
@@ -414,7 +415,7 @@ describe('a poisoned record', () => {
     correlationId: string,
     key: string,
   ) =>
-    Array.from({ length: 12 }, (_, partition) =>
+    Array.from({ length: topics[topic].partitions }, (_, partition) =>
       world.cluster.put({
         topic,
         partition,

@@ -15,6 +15,15 @@ test('templates are no topics, and what is said on them has its schemas all the 
   expect(subjects).toEqual(expect.arrayContaining(['p.mesh.MessageDelivered', 'p.mesh.AgentReported']));
 });
 
+test('how many partitions share the work is a choice; topics of one partition keep it', () => {
+  const counts = new Map(desiredTopics(meshTopicFiles, '', 24).map(({ name, partitions }) => [name, partitions]));
+  expect([counts.get('mesh.requests'), counts.get('mesh.tasks'), counts.get('mesh.configuration')]).toEqual([
+    24, 24, 1,
+  ]);
+  const byFile = new Map(desiredTopics(meshTopicFiles, '').map(({ name, partitions }) => [name, partitions]));
+  expect(byFile.get('mesh.requests')).toBe(topics['mesh.requests'].partitions);
+});
+
 test('an agent has topics with as many partitions as it is registered with, and the settings of the templates', () => {
   const made = desiredAgentTopics([{ name: 'scout', partitions: 3 }], 'p.');
   expect(made.map(({ name, partitions }) => [name, partitions])).toEqual([

@@ -1,6 +1,13 @@
 /** What topics/*.yaml and schemas/*.avsc ask of a cluster and a registry. Pure. */
 import { wholeSchema } from '../../../schemas/index.ts';
-import { agentTopicFiles, agentTopics, type EventType, fileOf, type TopicFile } from '../../../topics/index.ts';
+import {
+  agentTopicFiles,
+  agentTopics,
+  type EventType,
+  fileOf,
+  isShared,
+  type TopicFile,
+} from '../../../topics/index.ts';
 import { subjectOf } from '../registry.ts';
 
 export interface DesiredTopic {
@@ -58,9 +65,16 @@ const settingsOf = (topic: TopicFile): Record<string, string> => ({
   ...(topic.maxMessageBytes ? { 'max.message.bytes': String(topic.maxMessageBytes) } : {}),
 });
 
-/** @param topics no templates. */
-export const desiredTopics = (topics: readonly TopicFile[], prefix: string): DesiredTopic[] =>
-  topics.map((t) => ({ name: prefix + t.name, partitions: t.partitions, settings: settingsOf(t) }));
+/**
+ * @param topics no templates.
+ * @param shared how many partitions topics have that are shared out among instances; default: what their files say
+ */
+export const desiredTopics = (topics: readonly TopicFile[], prefix: string, shared?: number): DesiredTopic[] =>
+  topics.map((t) => ({
+    name: prefix + t.name,
+    partitions: isShared(t) ? (shared ?? t.partitions) : t.partitions,
+    settings: settingsOf(t),
+  }));
 
 /** Each agent's own topics, as their templates say. @throws for an agent that can't be named so. */
 export const desiredAgentTopics = (agents: readonly LogAgent[], prefix: string): DesiredTopic[] =>

@@ -39,6 +39,15 @@ const grouped = <T>(all: readonly T[], size: number): T[][] =>
 const summary = (names: readonly string[]) =>
   names.length === 1 ? names[0] : `${names[0]} and ${names.length - 1} more`;
 
+/** The most partitions that one of these topics has; undefined where none of them exists. */
+export const mostPartitions = async (admin: Admin, names: readonly string[]): Promise<number | undefined> => {
+  const existing = new Set(await patiently(() => admin.listTopics()));
+  const present = names.filter((name) => existing.has(name));
+  if (present.length === 0) return undefined;
+  const { topics } = await patiently(() => admin.fetchTopicMetadata({ topics: present }));
+  return Math.max(...topics.map((topic) => topic.partitions.length));
+};
+
 /** Topics that are missing, too narrow, or set otherwise. @param atOnce how many are made by one step. */
 export const topicDrift = async (admin: Admin, desired: readonly DesiredTopic[], atOnce = 1): Promise<Drift[]> => {
   if (desired.length === 0) return [];

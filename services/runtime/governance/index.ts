@@ -1,7 +1,7 @@
 /** Makes a cluster and a registry agree with topics/*.yaml and schemas/*.avsc, or says where they do not. */
 import type { Admin } from 'kafkajs';
 import type { Logger } from 'pino';
-import { meshTopicFiles, topics } from '../../../topics/index.ts';
+import { isShared, meshTopicFiles, topics } from '../../../topics/index.ts';
 import { createKafka, type KafkaOptions } from '../kafka/connection.ts';
 import { createLanes } from '../lanes.ts';
 import type { RegistryOptions } from '../registry.ts';
@@ -14,13 +14,15 @@ import {
   desiredTopics,
   type LogAgent,
 } from './desired.ts';
-import { aclDrift, type Drift, subjectDrift, topicDrift } from './drift.ts';
+import { aclDrift, type Drift, mostPartitions, subjectDrift, topicDrift } from './drift.ts';
 import { registryRest } from './registry-rest.ts';
 
 export interface GovernanceOptions {
   kafka: KafkaOptions;
   registry: RegistryOptions;
   topicPrefix: string;
+  /** Of each topic that is shared out among instances; default: as many as there are, or else what the files say. */
+  partitions?: number | undefined;
   logger: Logger;
 }
 
@@ -47,6 +49,11 @@ const agentDrift = async (
   return drift.flat();
 };
 
+const desiredOf = async (admin: Admin, { topicPrefix, partitions }: GovernanceOptions): Promise<DesiredTopic[]> => {
+  const shared = meshTopicFiles.filter(isShared).map(({ name }) => topicPrefix + name);
+  return desiredTopics(meshTopicFiles, topicPrefix, partitions ?? (await mostPartitions(admin, shared)));
+};
+
 /** @param one how many topics and ACLs are one difference, and one step where they are made. */
 const findDrift = async (
   admin: Admin,
@@ -56,7 +63,7 @@ const findDrift = async (
 ): Promise<Drift[]> => {
   const { registry, topicPrefix } = options;
   const drift = await Promise.all([
-    topicDrift(admin, desiredTopics(meshTopicFiles, topicPrefix), one.topics),
+    topicDrift(admin, await desiredOf(admin, options), one.topics),
     subjectDrift(registryRest(registry), desiredSubjects(Object.values(topics), topicPrefix)),
     aclDrift(
       admin,
@@ -131,11 +138,11 @@ export const applyTopics = (
 ): Promise<Drift[]> =>
   withAdmin(options, async (admin) => {
     const { topicPrefix } = options;
-    const desired = [...desiredTopics(meshTopicFiles, topicPrefix), ...desiredAgentTopics(agents ?? [], topicPrefix)];
+    const ofAgents = namesOf(desiredAgentTopics(agents ?? [], topicPrefix));
     return mendAll(
       admin,
       await findDrift(admin, options, agents, { topics: TOPICS_AT_ONCE, acls: ACLS_AT_ONCE }),
-      namesOf(desired),
+      [...meshTopicFiles.map(({ name }) => topicPrefix + name), ...ofAgents],
       progress,
     );
   });

@@ -1,28 +1,40 @@
-import { agentOf, fileOf, type TopicName } from '../../../topics/index.ts';
+import { agentOf, meshTopics, type TopicName } from '../../../topics/index.ts';
 import { RuntimeError } from '../errors.ts';
 import type { TopicOffsets } from './topic-offsets.ts';
 
-/** How many partitions topics have: mesh topics what their files say, an agent's what Kafka says. */
+/** How many partitions topics have, as Kafka says. */
 export interface PartitionCounts {
   /** Undefined where it has to be learned first. */
   of(topic: TopicName): number | undefined;
   /**
    * Asks Kafka. Who learns of one topic at the same time goes on in the order of the calls.
-   * @throws RuntimeError PARLEY_NOT_APPLIED where an agent's topic does not exist, PARLEY_LOG_UNAVAILABLE where Kafka did not say.
+   * @throws RuntimeError PARLEY_NOT_APPLIED where an agent's topic does not exist, PARLEY_LOG_UNAVAILABLE where one of the mesh's
+   * does not, or Kafka did not say.
    */
   learn(topics: readonly TopicName[]): Promise<Map<TopicName, number>>;
 }
 
-export const createPartitionCounts = (offsets: Pick<TopicOffsets, 'partitionsOf'>, prefix: string): PartitionCounts => {
-  const known = new Map<TopicName, number>();
+export const createPartitionCounts = (
+  offsets: Pick<TopicOffsets, 'partitionsOf' | 'partitionsKnown'>,
+  prefix: string,
+): PartitionCounts => {
+  const known = new Map(
+    meshTopics.flatMap((topic) => {
+      const count = offsets.partitionsKnown(prefix + topic);
+      return count === undefined ? [] : [[topic as TopicName, count]];
+    }),
+  );
   const asked = new Map<TopicName, Promise<number>>();
 
   const ask = async (topic: TopicName): Promise<number> => {
     try {
       return await offsets.partitionsOf(prefix + topic);
     } catch (error) {
-      if ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION')
-        throw new RuntimeError('PARLEY_NOT_APPLIED', `there is no topic ${topic}: run \`parley topics apply\``, error);
+      if ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+        // The mesh cannot go on without its own; an agent's may be gone with the agent.
+        const code = agentOf(topic) === undefined ? 'PARLEY_LOG_UNAVAILABLE' : 'PARLEY_NOT_APPLIED';
+        throw new RuntimeError(code, `there is no topic ${topic}: run \`parley topics apply\``, error);
+      }
       throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', `Kafka did not say how many partitions ${topic} has`, error);
     }
   };
@@ -40,7 +52,7 @@ export const createPartitionCounts = (offsets: Pick<TopicOffsets, 'partitionsOf'
   };
 
   return {
-    of: (topic) => (agentOf(topic) === undefined ? fileOf(topic).partitions : known.get(topic)),
+    of: (topic) => known.get(topic),
     learn: async (topics) => {
       const names = [...new Set(topics)];
       const counts = await Promise.all(names.map(learnOne));

@@ -27,6 +27,8 @@ export interface CommittedOffset {
 export interface TopicOffsets {
   /** How many partitions a topic has. */
   partitionsOf(topic: string): Promise<number>;
+  /** The same, of a topic that Kafka has told of already. */
+  partitionsKnown(topic: string): number | undefined;
   /** By topic. */
   bounds(topics: readonly string[]): Promise<Map<string, Bounds[]>>;
   /** By topic and partition, the offset of the first record from this time on; where there is none, there is no entry. */
@@ -92,6 +94,7 @@ export const createTopicOffsets = async (kafka: Kafka, known: readonly string[])
         if (length === 0) throw new Error(`Kafka did not say how many partitions ${topic} has`);
         return length;
       }),
+    partitionsKnown: (topic) => partitionsOf(topic).length || undefined,
     bounds: (topics) =>
       patiently(topics, async () => {
         const [lows, highs] = await Promise.all([
