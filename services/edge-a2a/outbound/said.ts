@@ -1,37 +1,18 @@
 /** What this edge said before about dispatches that it may be handed again. */
-import type * as mesh from '../../../schemas/generated.ts';
 import { finish, type Recalling } from '../../runtime/outbound/recall.ts';
+import { type Begun, recallingAttempts } from '../../runtime/outbound/recall-attempts.ts';
 
 /** A message that was about to be sent, and of which nothing more is said. */
-export interface Unfinished {
-  /** How it ended, where that alone was still said: an attempt that was not to be repeated. */
-  failure: mesh.Failure | null;
-}
+export type Unfinished = Begun;
 
-type Types = 'AttemptBegun' | 'AttemptFailed' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskReported';
+const attempts = recallingAttempts<Unfinished>(() => ({ failure: null }));
 
 /** With the first report of a turn a dispatch is done with. */
-export const recalling: Recalling<Unfinished, Types> = {
-  topics: ['mesh.responses', 'mesh.attempts', 'mesh.reports'],
-  types: ['AttemptBegun', 'AttemptFailed', 'ResponseCompleted', 'ResponseFailed', 'TaskReported'],
+export const recalling: Recalling<Unfinished, (typeof attempts.types)[number] | 'TaskReported'> = {
+  topics: [...attempts.topics, 'mesh.reports'],
+  types: [...attempts.types, 'TaskReported'],
   add: (said, event) => {
-    const dispatch = event.causationId;
-    if (said.finished.has(dispatch)) return;
-    switch (event.type) {
-      case 'ResponseCompleted':
-      case 'ResponseFailed':
-        finish(said, dispatch);
-        return;
-      case 'TaskReported':
-        if (event.data.turn) finish(said, dispatch);
-        return;
-      case 'AttemptBegun':
-        said.unfinished.set(dispatch, { failure: null });
-        return;
-      case 'AttemptFailed':
-        // Routing decides what follows; otherwise the end itself is missing, and how it ended is known.
-        if (event.data.retryable) finish(said, dispatch);
-        else said.unfinished.set(dispatch, { failure: event.data.failure });
-    }
+    if (event.type !== 'TaskReported') attempts.add(said, event);
+    else if (event.data.turn) finish(said, event.causationId);
   },
 };

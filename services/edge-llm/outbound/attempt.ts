@@ -1,9 +1,9 @@
 /** One dispatch from its call to what is said about it. */
-import type { Logger } from 'pino';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Event } from '../../runtime/log.ts';
 import type { Dispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { Abandoned } from '../../runtime/outbound/faults.ts';
+import { logAttempt } from '../../runtime/outbound/log-attempt.ts';
 import {
   attemptBegun,
   attemptFailed,
@@ -88,14 +88,6 @@ const endSpan = (span: ReturnType<typeof spanOf>, end: Completed | Failed) => {
   });
 };
 
-const log = (logger: Logger, data: mesh.RequestDispatched, end: Completed | Failed, chunks: number, ms: number) => {
-  const line = { target: data.target.id, attempt: data.attempt, chunks, ms, meters: end.meters };
-  if (end.kind === 'completed') return logger.debug(line, 'attempt completed');
-  const { reason, message, status } = end.failure;
-  const level = end.targetAtFault || reason === 'MISCONFIGURED' ? 'warn' : 'info';
-  logger[level]({ ...line, reason, status, failure: message, retryable: end.retryable }, 'attempt failed');
-};
-
 const sizeOf = (events: readonly Event[]) =>
   events.reduce(
     (sum, { data }) => sum + ('message' in data && Buffer.isBuffer(data.message) ? data.message.length : 0),
@@ -176,7 +168,7 @@ export const performDispatch = async (
     }
     endSpan(span, end);
     const ids = { conversation: dispatch.key, request: dispatch.correlationId, trace: traceIdOf(span.traceparent) };
-    log(context.logger.child(ids), data, end, chunks, context.now() - begunAt);
+    logAttempt(context.logger.child(ids), data, end, chunks, context.now() - begunAt);
   } catch (error) {
     void writer.end().catch(() => {});
     span.end(error instanceof Error ? error.name : 'error');

@@ -1,52 +1,21 @@
 /** How far this edge came with a dispatch, as far as the log says. */
-import type * as mesh from '../../../schemas/generated.ts';
-import type { AnyRecorded, Recorded } from '../../runtime/log.ts';
-import { finish, type Recalling, type Said } from '../../runtime/outbound/recall.ts';
+import type { Recorded } from '../../runtime/log.ts';
+import { type Begun, recallingAttempts } from '../../runtime/outbound/recall-attempts.ts';
 
-/** A dispatch that was begun, and of whose end nothing is said. */
-export interface Unfinished {
+export interface Unfinished extends Begun {
   /** As they came; only so many as metering needs. */
   chunks: Recorded<'ResponseChunk'>[];
   keptBytes: number;
   count: number;
-  /** How it ended, where that alone was still said: an attempt that was not to be repeated. */
-  failure: mesh.Failure | null;
 }
 
 const MAX_KEPT_BYTES = 1024 * 1024;
 
-const types = ['AttemptBegun', 'AttemptFailed', 'ResponseChunk', 'ResponseCompleted', 'ResponseFailed'] as const;
-type Type = (typeof types)[number];
-
-const begun = ({ unfinished }: Said<Unfinished>, id: string): Unfinished => {
-  const known = unfinished.get(id) ?? { chunks: [], keptBytes: 0, count: 0, failure: null };
-  unfinished.set(id, known);
-  return known;
-};
-
-const add = (said: Said<Unfinished>, event: AnyRecorded<Type>): void => {
-  const dispatch = event.causationId;
-  if (said.finished.has(dispatch)) return;
-  switch (event.type) {
-    case 'ResponseCompleted':
-    case 'ResponseFailed':
-      finish(said, dispatch);
-      return;
-    case 'AttemptBegun':
-      begun(said, dispatch);
-      return;
-    case 'ResponseChunk': {
-      const open = begun(said, dispatch);
-      open.count += 1;
-      open.keptBytes += event.value.length;
-      if (open.keptBytes <= MAX_KEPT_BYTES) open.chunks.push(event);
-      return;
-    }
-    case 'AttemptFailed':
-      // Routing decides what follows; otherwise the end itself is missing, and how it ended is known.
-      if (event.data.retryable) finish(said, dispatch);
-      else begun(said, dispatch).failure = event.data.failure;
-  }
-};
-
-export const recalling: Recalling<Unfinished, Type> = { topics: ['mesh.responses', 'mesh.attempts'], types, add };
+export const recalling = recallingAttempts<Unfinished>(
+  () => ({ chunks: [], keptBytes: 0, count: 0, failure: null }),
+  (unfinished, chunk) => {
+    unfinished.count += 1;
+    unfinished.keptBytes += chunk.value.length;
+    if (unfinished.keptBytes <= MAX_KEPT_BYTES) unfinished.chunks.push(chunk);
+  },
+);

@@ -1,5 +1,4 @@
 /** One dispatch from its call to what is said about it. */
-import type { Logger } from 'pino';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Definitions } from '../../runtime/mcp/definitions.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../../runtime/mcp/message.ts';
 import { toolMeters } from '../../runtime/mcp/meters.ts';
 import { Abandoned } from '../../runtime/outbound/faults.ts';
+import { logAttempt } from '../../runtime/outbound/log-attempt.ts';
 import {
   attemptBegun,
   attemptFailed,
@@ -168,14 +168,6 @@ const callServer = async (exchange: Exchange, reached: Reached): Promise<Complet
   }
 };
 
-const log = (logger: Logger, data: mesh.RequestDispatched, end: Completed | Failed, chunks: number, ms: number) => {
-  const line = { target: data.target.id, attempt: data.attempt, chunks, ms, meters: end.meters };
-  if (end.kind === 'completed') return logger.debug(line, 'attempt completed');
-  const { reason, message, status } = end.failure;
-  const level = end.targetAtFault || reason === 'MISCONFIGURED' ? 'warn' : 'info';
-  logger[level]({ ...line, reason, status, failure: message, retryable: end.retryable }, 'attempt failed');
-};
-
 const reachOf = ({ connections }: Calling, { target }: mesh.RequestDispatched): Reached | Failed => {
   try {
     return connections.reach(target.connection);
@@ -236,7 +228,7 @@ export const performDispatch = async (
       span.end(end.failure.message, { 'error.type': end.failure.reason });
     }
     const ids = { conversation: dispatch.key, request: dispatch.correlationId, trace: traceIdOf(span.traceparent) };
-    log(context.logger.child(ids), data, end, chunks, context.now() - begunAt);
+    logAttempt(context.logger.child(ids), data, end, chunks, context.now() - begunAt);
   } catch (error) {
     span.end(error instanceof Error ? error.name : 'error');
     throw error;
