@@ -1,7 +1,7 @@
 /** How a call to an agent's server goes wrong. */
 import { A2AError, isJsonRpcError, isRestError, toJsonRpcError } from '@a2a-js/sdk/errors';
 import { isGrpcError } from '@a2a-js/sdk/errors/grpc';
-import { type Fault, faultOf, faultOfError, Stop } from '../../runtime/outbound/faults.ts';
+import { type Fault, faultOf, faultOfError, retryAfterMsOf, Stop } from '../../runtime/outbound/faults.ts';
 import { scrub } from '../../runtime/outbound/secrets.ts';
 import type { Exchange } from './bounded-fetch.ts';
 
@@ -49,9 +49,6 @@ const reasonOf = (error: A2AError | undefined): string => {
 const neverSent = (error: A2AError | undefined): boolean =>
   isGrpcError(error) && error.status === 14 && /No connection established|Name resolution failed/.test(error.message);
 
-const retryAfterMs = ({ retryAfter }: Exchange): number | null =>
-  retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1000 : null;
-
 const MISCONFIGURED = new Set([401, 402, 403, 404, 405]);
 
 /** What an answer that is an error comes to. */
@@ -64,7 +61,7 @@ const faultOfAnswer = (
   const reason = reasonOf(error);
   const isOwn = reason !== '' || isJsonRpcError(error);
   const said = isOwn ? scrub(Buffer.from(JSON.stringify(toJsonRpcError(error))), secrets) : null;
-  const known = { status: status ?? null, body: said, retryAfterMs: retryAfterMs(exchange) };
+  const known = { status: status ?? null, body: said, retryAfterMs: retryAfterMsOf(exchange.retryAfter) };
   if (reason !== '' && reason !== 'INVALID_AGENT_RESPONSE')
     return faultOf('REQUEST_REFUSED', `The agent refused the message (${reason}).`, false, known);
   if (isOwn) return faultOf('UPSTREAM_ERROR', 'The agent answered with an error of its own.', false, known);

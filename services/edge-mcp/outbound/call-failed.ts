@@ -1,7 +1,7 @@
 /** How a call to an MCP server goes wrong. */
 import { SdkError, SdkErrorCode } from '@modelcontextprotocol/client';
 import type * as mesh from '../../../schemas/generated.ts';
-import { type Fault, faultOf, faultOfError, Stop } from '../../runtime/outbound/faults.ts';
+import { type Fault, faultOf, faultOfError, retryAfterMsOf, Stop } from '../../runtime/outbound/faults.ts';
 import type { Exchange } from './bounded-fetch.ts';
 
 /** Thrown, or told, where a server gave no answer. Its message is for a person, and holds no secret. */
@@ -25,14 +25,11 @@ export const faultOfCall = ({ reason, message, sent, known }: CallFailed, repeat
 
 const WHOM = 'the MCP server';
 
-const retryAfterMs = (retryAfter: string | undefined): number | null =>
-  retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1000 : null;
-
 const OF_THE_MESH = new Set([401, 402, 403, 404, 405, 406, 415]);
 
 /** A refusal in HTTP. The server's words are dropped: they are for the mesh, not for who calls it. */
 const refused = (status: number, retryAfter: string | undefined): CallFailed => {
-  const known = { status, retryAfterMs: retryAfterMs(retryAfter) };
+  const known = { status, retryAfterMs: retryAfterMsOf(retryAfter) };
   if (status < 400 || OF_THE_MESH.has(status))
     return new CallFailed('MISCONFIGURED', `The MCP server does not accept how the mesh calls it (${status}).`, true, {
       status,

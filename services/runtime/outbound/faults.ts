@@ -69,6 +69,10 @@ export const faultOf = (
   };
 };
 
+/** A `retry-after` header in seconds (RFC 9110, 10.2.3), as milliseconds; a date is passed over. */
+export const retryAfterMsOf = (header: string | undefined): number | null =>
+  header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : null;
+
 const codeOf = (error: unknown): string => {
   const { code, name } = (typeof error === 'object' && error !== null ? error : {}) as {
     code?: unknown;
