@@ -3,13 +3,12 @@ import { basename } from 'node:path';
 import type { AgentCard } from '@a2a-js/sdk';
 import { Command } from 'commander';
 import { Agent } from 'undici';
-import { type Document, isMap, parseDocument, stringify } from 'yaml';
-import { ConfigurationRefused } from '../../services/configuration/problem.ts';
-import { readMeshFile } from '../../services/configuration/read-mesh-file.ts';
+import { parseDocument } from 'yaml';
 import { cardUrlOf } from '../../services/edge-a2a/cards/cards.ts';
 import { fetchBounded, Unfit } from '../../services/edge-a2a/cards/fetch-bounded.ts';
 import { readCard } from '../../services/edge-a2a/cards/read-card.ts';
 import { plain } from '../text.ts';
+import { withEntry } from '../with-entry.ts';
 
 /** @throws Error that says what is wrong, where there is no card. */
 const fetchCard = async (url: string): Promise<AgentCard> => {
@@ -36,34 +35,15 @@ export const nameOf = (name: string): string =>
 
 type NewAgent = Readonly<Record<'unit' | 'owner' | 'url', string>>;
 
-/** The library would lay out the whole file anew: what is added is put between the lines that are there, where it can be. */
-const added = (text: string, document: Document, name: string, agent: NewAgent): string => {
-  const agents = document.get('agents', true);
-  const begun = text === '' || text.endsWith('\n') ? text : `${text}\n`;
-  if (agents === undefined) return begun + stringify({ agents: { [name]: agent } }, { lineWidth: 0 });
-  if (!isMap(agents) || agents.flow || !agents.range) {
-    document.setIn(['agents', name], document.createNode(agent));
-    return document.toString({ lineWidth: 0 });
-  }
-  const [start, end] = agents.range;
-  const indent = ' '.repeat(start - text.lastIndexOf('\n', start - 1) - 1);
-  const at = begun[end - 1] === '\n' ? end : begun.indexOf('\n', end) + 1;
-  const lines = stringify({ [name]: agent }, { lineWidth: 0 }).replaceAll(/^(?=.)/gm, indent);
-  return begun.slice(0, at) + lines + begun.slice(at);
-};
-
 /**
  * A mesh.yaml with one more agent.
  * @param file what problems call it.
  * @throws where there is one of that name; ConfigurationRefused where the file is not right, or would not be.
  */
 export const withAgent = (text: string, file: string, name: string, agent: NewAgent): string => {
-  const document = parseDocument(text);
-  if (document.hasIn(['agents', name])) throw new Error(`${file} has an agent ${name}: name another with --name`);
-  const more = document.errors.length === 0 ? added(text, document, name, agent) : text;
-  const read = readMeshFile(Buffer.from(more), file);
-  if (Array.isArray(read)) throw new ConfigurationRefused(read);
-  return more;
+  if (parseDocument(text).hasIn(['agents', name]))
+    throw new Error(`${file} has an agent ${name}: name another with --name`);
+  return withEntry(text, file, ['agents', name], agent);
 };
 
 interface Options {

@@ -7,9 +7,9 @@ import {
   toolOf,
 } from '../../services/edge-mcp/catalogue/world-for-tests.ts';
 import type { Configuration } from '../../services/runtime/configuration.ts';
+import { withEntry } from '../with-entry.ts';
 import { serverLines, serverText } from './list.ts';
 import { serverOf } from './register.ts';
-import { withEntry } from './with-entry.ts';
 
 const seen = { capabilities: Buffer.from('{}'), info: Buffer.from('{}'), instructions: '', problem: '' };
 const [add, sub] = [toolOf('add'), toolOf('sub')];

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import { withEntry } from './with-entry.ts';
+import { withEntry } from '../with-entry.ts';
 
 interface Options {
   url?: string;

@@ -1,6 +1,6 @@
 import { type Document, isMap, parseDocument, stringify, type YAMLMap } from 'yaml';
-import { ConfigurationRefused } from '../../services/configuration/problem.ts';
-import { readMeshFile } from '../../services/configuration/read-mesh-file.ts';
+import { ConfigurationRefused } from '../services/configuration/problem.ts';
+import { readMeshFile } from '../services/configuration/read-mesh-file.ts';
 
 const nested = (path: readonly string[], value: unknown): unknown =>
   path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
