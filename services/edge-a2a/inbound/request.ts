@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { SendMessageRequest } from '@a2a-js/sdk';
 import { RequestMalformedError } from '@a2a-js/sdk/errors';
+import type { Request } from '../../../schemas/generated.ts';
 import { MalformedError, readSendMessage, writeSendMessage } from '../../runtime/a2a/json.ts';
 import { subjectOf } from '../../runtime/edge/callers.ts';
+import { requestReceived } from '../../runtime/edge/request-received.ts';
 import { newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import type { Visitor } from './visitor.ts';
@@ -56,34 +58,23 @@ export const received = (sending: Sending): Event<'RequestReceived'> => {
   const { agent, visitor, contextId, taskId, streaming, extensions, now, deadline } = sending;
   const id = newId(now);
   const message = messageOf(sending);
-  return {
+  const request: Request = {
     id,
-    type: 'RequestReceived',
-    source: SOURCE,
-    key: contextId,
-    time: now,
-    correlationId: id,
-    causationId: '',
-    traceparent: visitor.traceparent,
-    data: {
-      request: {
-        id,
-        contextId,
-        subject: subjectOf(visitor.caller),
-        action: SEND,
-        resource: { type: 'agent', id: agent },
-        protocol: PROTOCOL,
-        deadline,
-        repeatable: false,
-        streaming,
-        fingerprint: createHash('sha256').update(message).digest('hex'),
-        headers: extensions.length > 0 ? { [EXTENSIONS]: extensions.join(',') } : {},
-        message,
-        spans: [],
-        taskId,
-        parentTaskId: visitor.caller.chain.parentTaskId,
-        arguments: {},
-      },
-    },
+    contextId,
+    subject: subjectOf(visitor.caller),
+    action: SEND,
+    resource: { type: 'agent', id: agent },
+    protocol: PROTOCOL,
+    deadline,
+    repeatable: false,
+    streaming,
+    fingerprint: createHash('sha256').update(message).digest('hex'),
+    headers: extensions.length > 0 ? { [EXTENSIONS]: extensions.join(',') } : {},
+    message,
+    spans: [],
+    taskId,
+    parentTaskId: visitor.caller.chain.parentTaskId,
+    arguments: {},
   };
+  return requestReceived(SOURCE, request, visitor.traceparent, now);
 };

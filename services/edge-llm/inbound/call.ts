@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { CancelReason, Request } from '../../../schemas/generated.ts';
 import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
+import { requestReceived } from '../../runtime/edge/request-received.ts';
 import { follow } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { travellingHeaders } from '../openai/headers.ts';
@@ -54,17 +55,8 @@ export const callOf = (
 });
 
 /** The event that a call is, under this request id. */
-export const received = ({ asked, traceparent }: Call, id: string, time: number): Event<'RequestReceived'> => ({
-  id,
-  type: 'RequestReceived',
-  source: SOURCE,
-  key: asked.contextId,
-  time,
-  correlationId: id,
-  causationId: '',
-  traceparent,
-  data: { request: { id, ...asked } },
-});
+export const received = ({ asked, traceparent }: Call, id: string, time: number): Event<'RequestReceived'> =>
+  requestReceived(SOURCE, { id, ...asked }, traceparent, time);
 
 /** The event that the answer to a request is not wanted any more. */
 export const cancelled = (

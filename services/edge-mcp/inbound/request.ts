@@ -3,10 +3,10 @@ import { hash } from 'node:crypto';
 import type { CancelReason } from '../../../schemas/generated.ts';
 import { subjectOf } from '../../runtime/edge/callers.ts';
 import { type Cause, derivedId, follow } from '../../runtime/event.ts';
+import { requestReceived } from '../../runtime/edge/request-received.ts';
 import type { Event } from '../../runtime/log.ts';
 import { argumentsOf } from '../../runtime/mcp/arguments.ts';
 import { type McpOutcome, META, PROTOCOL, writeOutcome, writeRequest } from '../../runtime/mcp/message.ts';
-import { canonicalJson } from '../catalogue/canonical.ts';
 import type { Asked } from './asked.ts';
 import { invalidParams } from './problems.ts';
 import type { Visit } from './visit.ts';
@@ -55,37 +55,26 @@ export const received = (
   const message = within(() => writeRequest({ method, params: { ...params, _meta } }));
   // A repetition has another progress token, and may be another version of its client.
   const asked = within(() => canonicalJson({ method, server, params }));
-  return {
+  const request = {
     id,
-    type: 'RequestReceived',
-    source: SOURCE,
-    key: contextId,
-    time,
-    correlationId: id,
-    causationId: '',
-    traceparent,
-    data: {
-      request: {
-        id,
-        contextId,
-        subject: subjectOf(visit.caller),
-        action,
-        resource: { type, id: `${server}/${own}` },
-        protocol: PROTOCOL,
-        deadline: visit.deadline,
-        repeatable,
-        streaming: true,
-        fingerprint: hash('sha256', asked, 'hex'),
-        headers: {},
-        message,
-        spans: [],
-        taskId: '',
-        parentTaskId: visit.caller.chain.parentTaskId,
-        arguments: within(() => argumentsOf(said)),
-      },
-    },
+    contextId,
+    subject: subjectOf(visit.caller),
+    action,
+    resource: { type, id: `${server}/${own}` },
+    protocol: PROTOCOL,
+    deadline: visit.deadline,
+    repeatable,
+    streaming: true,
+    fingerprint: hash('sha256', asked, 'hex'),
+    headers: {},
+    message,
+    spans: [],
+    taskId: '',
+    parentTaskId: visit.caller.chain.parentTaskId,
+    arguments: within(() => argumentsOf(said)),
   };
 };
+  return requestReceived(SOURCE, request, traceparent, time);
 
 /** That the answer to a request is not wanted any more. */
 export const cancelled = (request: Cause, reason: CancelReason, time: number): Event<'CancelRequested'> =>

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { Message, Role, type SendMessageRequest } from '@a2a-js/sdk';
 import { writeSendMessage } from '../../../runtime/a2a/json.ts';
 import { subjectOf } from '../../../runtime/edge/callers.ts';
+import { requestReceived } from '../../../runtime/edge/request-received.ts';
 import { newId } from '../../../runtime/event.ts';
 import type { Event } from '../../../runtime/log.ts';
 import { SOURCE } from '../request.ts';
@@ -30,34 +31,23 @@ export const received = (
 ): Event<'RequestReceived'> => {
   const id = visit.requestId;
   const message = writeSendMessage(sendMessage(text, { contextId, ...(taskId && { taskId }) }, now));
-  return {
+  const request = {
     id,
-    type: 'RequestReceived',
-    source: SOURCE,
-    key: contextId,
-    time: now,
-    correlationId: id,
-    causationId: '',
-    traceparent,
-    data: {
-      request: {
-        id,
-        contextId,
-        subject: subjectOf(visit.caller),
-        action: SEND,
-        resource: { type: 'agent', id: agent },
-        protocol: A2A,
-        deadline: now + visit.inForce.a2a.turnDeadlineMs,
-        repeatable: false,
-        streaming: true,
-        fingerprint: hash('sha256', message, 'hex'),
-        headers: {},
-        message,
-        spans: [],
-        taskId: taskId ?? newId(now),
-        parentTaskId: visit.caller.chain.parentTaskId,
-        arguments: {},
-      },
-    },
+    contextId,
+    subject: subjectOf(visit.caller),
+    action: SEND,
+    resource: { type: 'agent', id: agent },
+    protocol: A2A,
+    deadline: now + visit.inForce.a2a.turnDeadlineMs,
+    repeatable: false,
+    streaming: true,
+    fingerprint: hash('sha256', message, 'hex'),
+    headers: {},
+    message,
+    spans: [],
+    taskId: taskId ?? newId(now),
+    parentTaskId: visit.caller.chain.parentTaskId,
+    arguments: {},
   };
+  return requestReceived(SOURCE, request, traceparent, now);
 };
