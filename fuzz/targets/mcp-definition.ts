@@ -2,11 +2,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { assess, assessText } from '../../services/edge-mcp/catalogue/assess.ts';
-import { canonicalJson, digestOf } from '../../services/edge-mcp/catalogue/canonical.ts';
 import { difference, inWords, visible } from '../../services/edge-mcp/catalogue/difference.ts';
+import { digestOf } from '../../services/edge-mcp/catalogue/json.ts';
 import { MAX_BYTES, type Offered, readOffered } from '../../services/edge-mcp/catalogue/offered.ts';
 import { notHarmless } from '../../services/edge-mcp/catalogue/wording.ts';
 import { InvalidHeader, mirroredBy, mirroringHeaders } from '../../services/edge-mcp/outbound/param-headers.ts';
+import { canonicalJson } from '../../services/runtime/canonical-json.ts';
 import { holds, type Target } from '../target.ts';
 
 const kinds = ['TOOL', 'PROMPT', 'RESOURCE', 'RESOURCE_TEMPLATE'] as const;

@@ -54,7 +54,7 @@ export const compile = (file: MeshFile, policies: Document['policies'], env: Env
 const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const entries = <T>(record: Record<string, T>) => Object.entries(record).sort(([a], [b]) => order(a, b));
 
-/** The same value with the keys of every object sorted. */
+/** The same value with the keys of every object sorted. Versions stay what they were: RFC 8785 puts keys like 10 elsewhere. */
 const canonical = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;

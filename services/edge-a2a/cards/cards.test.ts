@@ -6,6 +6,7 @@ import { AgentCard, generateAgentCardSignature } from '@a2a-js/sdk';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
 import type { Connection } from '../../runtime/configuration.ts';
 import type { AnyRecorded, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
@@ -13,7 +14,6 @@ import { configurationOf, connectionTo, contextOf, until } from '../outbound/wor
 import { cardUrlOf, startCards } from './cards.ts';
 import { followCards } from './known-cards.ts';
 import { readCard } from './read-card.ts';
-import { canonicalJson } from './verify-card.ts';
 
 const card = (url: string, more: object = {}) => ({
   name: 'helper',

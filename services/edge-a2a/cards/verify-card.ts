@@ -2,16 +2,9 @@
 import { type AgentCard, canonicalizeAgentCard } from '@a2a-js/sdk';
 import { createLocalJWKSet, decodeProtectedHeader, flattenedVerify, type JSONWebKeySet } from 'jose';
 import type { CardSignature } from '../../../schemas/generated.ts';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { Unfit } from './fetch-bounded.ts';
 import type { ReadCard } from './read-card.ts';
-
-/** RFC 8785 for what JSON.parse returned: ECMAScript writes numbers and strings as it asks, and sorts keys as it does. */
-export const canonicalJson = (value: unknown): string => {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
-};
 
 /** What may have been signed: the card as it came, or as the A2A SDKs write it down, which leaves empty members out. */
 const payloadsOf = ({ raw, card }: ReadCard): Uint8Array[] => {

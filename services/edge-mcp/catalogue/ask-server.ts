@@ -1,7 +1,7 @@
 /** Asks a server for all that it offers. */
 import type { DefinitionKind } from '../../runtime/mcp/definitions.ts';
 import { AnsweredError, type Peer } from '../outbound/connections.ts';
-import { isObject } from './canonical.ts';
+import { isObject } from './json.ts';
 import { type LeftOut, type Offered, readAll } from './offered.ts';
 
 export interface Listing {

@@ -1,5 +1,5 @@
 /** What the mesh's rules find suspicious in a definition: sentences for those who review it. */
-import { isObject } from './canonical.ts';
+import { isObject } from './json.ts';
 import type { Offered } from './offered.ts';
 import { destinations } from './rules/destinations.ts';
 import { exfiltration } from './rules/exfiltration.ts';

@@ -1,5 +1,6 @@
 /** What is different between two definitions, place by place. */
-import { canonicalJson, isObject } from './canonical.ts';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
+import { isObject } from './json.ts';
 
 export interface Change {
   /** JSON pointer, RFC 6901. */

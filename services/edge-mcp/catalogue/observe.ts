@@ -1,10 +1,10 @@
 /** What is to be stated of what a server was seen to offer: only what differs from what the log has. */
 import { setImmediate } from 'node:timers/promises';
 import type * as mesh from '../../../schemas/generated.ts';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { type Definition, type Definitions, keyOf } from '../../runtime/mcp/definitions.ts';
 import type { Listing } from './ask-server.ts';
 import { assess, assessText, type Surroundings } from './assess.ts';
-import { canonicalJson } from './canonical.ts';
 
 export interface Seen {
   server: mesh.ServerObserved | undefined;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalJson } from './canonical.ts';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { difference, inWords } from './difference.ts';
 import { type Offered, readAll, readOffered } from './offered.ts';
 

@@ -1,9 +1,10 @@
 /** What a server offers, as it is recorded: one object of a list, pinned by its digest. */
 
 import { setImmediate } from 'node:timers/promises';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
 import type { DefinitionKind } from '../../runtime/mcp/definitions.ts';
 import { InvalidHeader, mirroredBy } from '../outbound/param-headers.ts';
-import { canonicalJson, digestOf, isDeeperThan, isObject } from './canonical.ts';
+import { digestOf, isDeeperThan, isObject } from './json.ts';
 
 export interface Offered {
   kind: DefinitionKind;

@@ -1,9 +1,10 @@
 /** What is asked, as the log says it. Pure. */
 import { hash } from 'node:crypto';
 import type { CancelReason } from '../../../schemas/generated.ts';
+import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { subjectOf } from '../../runtime/edge/callers.ts';
-import { type Cause, derivedId, follow } from '../../runtime/event.ts';
 import { requestReceived } from '../../runtime/edge/request-received.ts';
+import { type Cause, derivedId, follow } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { argumentsOf } from '../../runtime/mcp/arguments.ts';
 import { type McpOutcome, META, PROTOCOL, writeOutcome, writeRequest } from '../../runtime/mcp/message.ts';
@@ -73,8 +74,8 @@ export const received = (
     parentTaskId: visit.caller.chain.parentTaskId,
     arguments: within(() => argumentsOf(said)),
   };
-};
   return requestReceived(SOURCE, request, traceparent, time);
+};
 
 /** That the answer to a request is not wanted any more. */
 export const cancelled = (request: Cause, reason: CancelReason, time: number): Event<'CancelRequested'> =>

@@ -1,5 +1,5 @@
 /** Parameters by which a model is made to hand over what it was not asked for. */
-import { isObject } from '../canonical.ts';
+import { isObject } from '../json.ts';
 import { asRead, segment, wordsOf } from './texts.ts';
 
 interface Parameter {

@@ -1,5 +1,5 @@
 /** The texts of a definition, and how they read to a model, which sees through spacing and look-alike letters. */
-import { isObject } from '../canonical.ts';
+import { isObject } from '../json.ts';
 
 export interface Text {
   /** JSON pointer. */

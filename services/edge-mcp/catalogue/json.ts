@@ -12,15 +12,5 @@ export const isDeeperThan = (value: Json, levels: number): boolean => {
   return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
 };
 
-/** RFC 8785 for what JSON.parse returned: keys sorted, and all else as ECMAScript writes it. */
-export const canonicalJson = (value: Json): string => {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value);
-  const members = Object.keys(value)
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${canonicalJson(value[name])}`);
-  return `{${members.join(',')}}`;
-};
-
 /** sha256, hexadecimal. */
 export const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
