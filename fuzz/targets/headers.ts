@@ -2,10 +2,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import fc from 'fast-check';
 import { configurationOf, KEY } from '../../services/edge-llm/inbound/harness.ts';
-import { headerOf, readHeaders } from '../../services/edge-llm/inbound/headers.ts';
+import { readHeaders } from '../../services/edge-llm/inbound/headers.ts';
 import { answerOf } from '../../services/edge-llm/openai/errors.ts';
 import { retryAfterOf, returningHeaders, travellingHeaders } from '../../services/edge-llm/openai/headers.ts';
 import { authenticate, credentialIndex } from '../../services/runtime/edge/authentication.ts';
+import { headerOf } from '../../services/runtime/edge/headers.ts';
 import { acceptTraceparent, traceIdOf } from '../../services/runtime/tracing.ts';
 import { holds, type Target } from '../target.ts';
 import { isErrorAnswer } from './openai-error.ts';

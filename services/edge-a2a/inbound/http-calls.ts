@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Express, Request } from 'express';
 import type { Logger } from 'pino';
 import { challengeOf } from '../../runtime/edge/authentication.ts';
+import { headerOf } from '../../runtime/edge/headers.ts';
 import { answerEarly } from '../../runtime/http-early.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { type Door, identify, letIn, type TurnedAway } from './admit.ts';
@@ -37,13 +38,6 @@ const split = (url = ''): { agent: string; path: string; query: string } => {
   const [, agent = '', path = '', query = ''] = /^\/a2a\/?([^/?]*)([^?]*)(.*)$/s.exec(url) ?? [];
   return { agent, path: path || '/', query };
 };
-
-const headerOf =
-  ({ headers }: IncomingMessage) =>
-  (name: string): string | undefined => {
-    const value = headers[name];
-    return Array.isArray(value) ? value.join() : value;
-  };
 
 const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
 
@@ -90,7 +84,7 @@ export const createHttpCalls = ({ door, appOf, metrics, logger, failed }: HttpCa
       account(request, response, agent);
       return guarded(request, response, form, async () => {
         if (!(isCardPath(path) && isRead(request))) {
-          const identified = await identify(door, headerOf(request));
+          const identified = await identify(door, (name) => headerOf(request.headers, name));
           if ('error' in identified) return refuse(request, response, form, identified);
           const { visitor, leave } = letIn(door, identified, response);
           visitors.set(request, visitor);
@@ -105,7 +99,7 @@ export const createHttpCalls = ({ door, appOf, metrics, logger, failed }: HttpCa
     tell: (request, response, tell) => {
       account(request, response, '');
       return guarded(request, response, 'rest', async () => {
-        const identified = await identify(door, headerOf(request));
+        const identified = await identify(door, (name) => headerOf(request.headers, name));
         if ('error' in identified) return refuse(request, response, 'rest', identified);
         answerEarly(request, response, 200, {}, JSON.stringify(tell(identified)));
       });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Configuration, Credential } from '../../runtime/configuration.ts';
 import { conversationOf } from '../../runtime/edge/conversation.ts';
+import { headerOf, timeoutOf } from '../../runtime/edge/headers.ts';
 import { conversationUnder, isIdempotencyKey, requestUnder, scopeOf } from '../../runtime/edge/idempotency.ts';
 import { newId } from '../../runtime/event.ts';
 import type { Problem } from '../openai/errors.ts';
@@ -17,22 +18,6 @@ export interface CallHeaders {
   /** Where the caller gave an idempotency key: what it is unique within. */
   scope?: string;
 }
-
-/** A header that may be given once; given more often it is joined, and is then no valid value. */
-export const headerOf = (headers: IncomingHttpHeaders, name: string): string | undefined => {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join() : value;
-};
-
-/**
- * The time that a caller has: its own, as `x-request-timeout-ms`, up to the configured most; else the configured one.
- * A plain field of our own, with its unit in its name: the OpenAI protocol has none, and gateways' and SDKs' fields
- * (x-envoy-upstream-rq-timeout-ms, x-stainless-timeout) say how long one hop or one try may take.
- */
-const timeoutOf = (given: string | undefined, limits: Configuration['limits']): number | undefined => {
-  if (given === undefined) return limits.deadlineMs;
-  return /^[1-9]\d{0,14}$/.test(given) ? Math.min(Number(given), limits.maxDeadlineMs) : undefined;
-};
 
 /**
  * Reads the headers of a call. With an idempotency key the ids of conversation and request follow from it.

@@ -15,13 +15,14 @@ import type { Admission } from '../../runtime/edge/admission.ts';
 import { challengeOf } from '../../runtime/edge/authentication.ts';
 import { type Callers, callerByToken } from '../../runtime/edge/callers.ts';
 import { conversationOf } from '../../runtime/edge/conversation.ts';
+import { headerOf, timeoutOf } from '../../runtime/edge/headers.ts';
 import { newId } from '../../runtime/event.ts';
 import { PROTOCOL } from '../../runtime/mcp/message.ts';
 import type { Signing } from '../../runtime/signing.ts';
 import { acceptTraceparent } from '../../runtime/tracing.ts';
 import { metadataUrlOf } from './metadata.ts';
 import { type Refusal, refusals } from './problems.ts';
-import { headerOf, type Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 
 export interface Door {
   callers: Callers;
@@ -44,20 +45,11 @@ const stranger = ({ http, publicUrl }: Door, request: IncomingMessage): string |
   const onLoopback = typeof address === 'object' && address !== null && LOOPBACK.test(address.address);
   const { hostname } = new URL(publicUrl());
   const origins = [hostname, ...(onLoopback ? localhostAllowedOrigins() : [])];
-  const origin = validateOriginHeader(headerOf(request, 'origin'), origins);
+  const origin = validateOriginHeader(headerOf(request.headers, 'origin'), origins);
   if (!origin.ok) return origin.message;
   if (!onLoopback) return undefined;
   const host = validateHostHeader(request.headers.host, [hostname, ...localhostAllowedHostnames()]);
   return host.ok ? undefined : host.message;
-};
-
-/**
- * The time that a caller has: its own, as `x-request-timeout-ms`, up to the configured most; else the configured one. As
- * at the mesh's other edges.
- */
-const timeoutOf = (given: string | undefined, limits: Configuration['limits']): number | undefined => {
-  if (given === undefined) return limits.deadlineMs;
-  return /^[1-9]\d{0,14}$/.test(given) ? Math.min(Number(given), limits.maxDeadlineMs) : undefined;
 };
 
 const bodyProblem = (request: IncomingMessage, limitBytes: number): Refusal | undefined => {
@@ -88,8 +80,8 @@ export const letIn = async (
   const inForce = door.configuration();
   if (!inForce) return refusals.notConfigured();
 
-  const header = headerOf(request, 'traceparent');
-  const found = door.callers.identify(headerOf(request, 'authorization'), inForce, {
+  const header = headerOf(request.headers, 'traceparent');
+  const found = door.callers.identify(headerOf(request.headers, 'authorization'), inForce, {
     protocol: PROTOCOL,
     traceparent: header,
   });
@@ -98,7 +90,7 @@ export const letIn = async (
     return refusals.unauthenticated(found.problem, challengeOf(found.problem) + metadata);
   const { credential } = found.caller;
   let acting = { caller: found.caller, contextId: '' };
-  const token = headerOf(request, ACTOR_HEADER);
+  const token = headerOf(request.headers, ACTOR_HEADER);
   if (token !== undefined)
     try {
       acting = await callerByToken(door.verifyJwt, token, credential);
@@ -109,12 +101,12 @@ export const letIn = async (
   const now = door.now();
   const requestId = newId(now);
   const { tenant } = credential.subject;
-  const given = headerOf(request, 'x-conversation-id');
+  const given = headerOf(request.headers, 'x-conversation-id');
   const contextId =
     given === undefined && acting.contextId ? acting.contextId : conversationOf(tenant, given, requestId);
   if (contextId === undefined)
     return refusals.header('x-conversation-id', '1 to 128 characters of A-Z a-z 0-9 . _ : -');
-  const timeoutMs = timeoutOf(headerOf(request, 'x-request-timeout-ms'), inForce.limits);
+  const timeoutMs = timeoutOf(headerOf(request.headers, 'x-request-timeout-ms'), inForce.limits);
   if (timeoutMs === undefined)
     return refusals.header('x-request-timeout-ms', 'a positive whole number of milliseconds');
   const problem = bodyProblem(request, inForce.limits.bodyBytes);

@@ -11,6 +11,7 @@ import { createAdmission } from '../../runtime/edge/admission.ts';
 import { APPEND_MS, withBoundedAppend } from '../../runtime/edge/append.ts';
 import { createCallers } from '../../runtime/edge/callers.ts';
 import { createCancellations } from '../../runtime/edge/cancellations.ts';
+import { headerOf } from '../../runtime/edge/headers.ts';
 import { followIdempotencyKeys } from '../../runtime/edge/idempotency.ts';
 import { publicUrlOf } from '../../runtime/edge/public-url.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
@@ -34,7 +35,6 @@ import { bodyOf, idOf, McpProblem, type Refusal, refusalOfHttp, refusals } from 
 import { SOURCE } from './request.ts';
 import { followSessions } from './sessions.ts';
 import { createVisibility } from './visible.ts';
-import { headerOf } from './visit.ts';
 
 const PREFIX = '/mcp';
 const METHODS = 'GET, POST, DELETE';
@@ -181,7 +181,7 @@ export const startInbound = async (
     if (method !== undefined && typeof method !== 'string') return refusals.notMessage();
     if (id !== undefined && typeof id !== 'string' && !Number.isSafeInteger(id)) return refusals.notMessage();
     visit.said.method = (method ?? '').slice(0, 64);
-    const header = (name: string) => headerOf(visit.request, name);
+    const header = (name: string) => headerOf(visit.request.headers, name);
     const found = classifyInboundRequest({
       httpMethod: 'POST',
       body,

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { EffectSettled, Request } from '../../../schemas/generated.ts';
 import type { Asker } from '../../runtime/ask.ts';
 import { conversationOf } from '../../runtime/edge/conversation.ts';
+import { headerOf } from '../../runtime/edge/headers.ts';
 import {
   conversationUnder,
   type IdempotencyKeys,
@@ -17,7 +18,7 @@ import { isModern, isQuestion, type McpQuestion, readChunk } from '../../runtime
 import { answerTopics, type HeardEvent, heardTypes } from './events.ts';
 import { invalidParams, keyReused, tooManyReplays } from './problems.ts';
 import { KEY_META, SOURCE, type Speaker } from './request.ts';
-import { headerOf, type Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 
 const HEADER = 'idempotency-key';
 const FORM = '1 to 255 printable ASCII characters';
@@ -29,7 +30,7 @@ export interface Key {
 }
 
 const keyIn = ({ request }: Visit, params: unknown): string | undefined => {
-  const header = headerOf(request, HEADER);
+  const header = headerOf(request.headers, HEADER);
   const { _meta } = (params ?? {}) as { _meta?: Record<string, unknown> };
   const member = _meta?.[KEY_META];
   if (header !== undefined && !isIdempotencyKey(header)) throw invalidParams(`Invalid ${HEADER}: expected ${FORM}.`);

@@ -2,6 +2,7 @@
 import { type JSONRPCMessage, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { SessionChanged } from '../../../schemas/generated.ts';
+import { headerOf } from '../../runtime/edge/headers.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
@@ -22,7 +23,7 @@ import {
 } from './problems.ts';
 import { cancelled, inputProvided, type Speaker } from './request.ts';
 import type { Sessions } from './sessions.ts';
-import { anotherOf, headerOf, type Visit } from './visit.ts';
+import { anotherOf, type Visit } from './visit.ts';
 import { webRequest, write } from './web.ts';
 
 /** Newest first. */
@@ -294,7 +295,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
         await serveMessage(visit, body, undefined);
         return undefined;
       }
-      const id = headerOf(request, 'mcp-session-id');
+      const id = headerOf(request.headers, 'mcp-session-id');
       if (id === undefined) return request.method === 'POST' ? refusals.sessionWanted() : refusals.notAllowed('POST');
       const whose = { credential: visit.caller.credential.id, endpoint: visit.endpoint };
       const session = await sessions.find(id, whose);

@@ -8,6 +8,7 @@ import {
   type ServerEvent,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { headerOf } from '../../runtime/edge/headers.ts';
 import { META } from '../../runtime/mcp/message.ts';
 import { agentIn, ask, type Edge, namesOf, presentation, seenBy } from './answers.ts';
 import { type AskedMethod, isAsked } from './asked.ts';
@@ -19,7 +20,7 @@ import type { Exchange } from './relay.ts';
 import { inputProvided, type Speaker } from './request.ts';
 import { openRound, type Round, sealRound } from './rounds.ts';
 import { createTasks, isTaskMethod, taskProblem } from './tasks/methods.ts';
-import { anotherOf, headerOf, type Visit } from './visit.ts';
+import { anotherOf, type Visit } from './visit.ts';
 import { webRequest, write } from './web.ts';
 
 /** Resources that one stream may listen to. */
@@ -257,7 +258,8 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
       const handler = createMcpHandler(make, { legacy: 'reject', bus, onerror, keepAliveMs: edge.keepAliveMs });
       if (isListening) listening.add(handler);
       response.once('close', () => listening.delete(handler));
-      const name = isTaskMethod(body.method) && headerOf(visit.request, 'mcp-method') === body.method && ANOTHER_NAME;
+      const name =
+        isTaskMethod(body.method) && headerOf(visit.request.headers, 'mcp-method') === body.method && ANOTHER_NAME;
       const given = name ? { ...body, method: name + body.method } : body;
       const request = webRequest(visit, left.signal, name ? { 'mcp-method': given.method } : {});
       const answered = await handler.fetch(request, { parsedBody: given });

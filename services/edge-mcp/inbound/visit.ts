@@ -34,12 +34,6 @@ export const anotherOf = (visit: Visit, now: number): Visit => ({
   said: { ...visit.said },
 });
 
-/** A header that may be given once; given more often it is joined, and is then no valid value. */
-export const headerOf = ({ headers }: IncomingMessage, name: string): string | undefined => {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join() : value;
-};
-
 /** Resolves when what was written so far is on its way. A client that does not read is let go. */
 export const drained = async ({ response }: Visit, signal: AbortSignal): Promise<void> => {
   if (!response.writableNeedDrain || response.destroyed) return;

@@ -4,12 +4,13 @@
  */
 import { z } from 'zod';
 import { createAdmission } from '../../../runtime/edge/admission.ts';
+import { headerOf } from '../../../runtime/edge/headers.ts';
 import { type Edge, namesOf } from '../answers.ts';
 import { type Asked, asked } from '../asked.ts';
 import { invalidParams, type McpProblem, noTask, TASKS, tasksWanted, wrongName } from '../problems.ts';
 import { denialsOf, type Exchange } from '../relay.ts';
 import { cancelled, inputProvided, type Speaker } from '../request.ts';
-import { headerOf, type Visit } from '../visit.ts';
+import type { Visit } from '../visit.ts';
 import { followTasks, type WordDenial } from './follow.ts';
 import { detailedTaskOf, outstanding, TTL_MS, taskOf } from './task.ts';
 import { openTask, sealTask, type TaskRef } from './task-id.ts';
@@ -51,7 +52,9 @@ export const taskProblem = (
   }
   if (!isTaskMethod(method)) return undefined;
   if (!declares(speaker)) return tasksWanted();
-  return typeof params.taskId === 'string' && headerOf(request, 'mcp-name') !== params.taskId ? wrongName() : undefined;
+  return typeof params.taskId === 'string' && headerOf(request.headers, 'mcp-name') !== params.taskId
+    ? wrongName()
+    : undefined;
 };
 
 export interface Tasks {
@@ -132,7 +135,8 @@ export const createTasks = (edge: Edge): Tasks => {
       const { name } = (params ?? {}) as { name?: unknown };
       if (typeof name !== 'string' || admission.enter(credential.id, limits)) return nothing;
       // Its client does not wait at a connection.
-      if (headerOf(visit.request, 'x-request-timeout-ms') === undefined) visit.deadline = now() + limits.maxDeadlineMs;
+      if (headerOf(visit.request.headers, 'x-request-timeout-ms') === undefined)
+        visit.deadline = now() + limits.maxDeadlineMs;
       const { tenant, agent } = credential.subject;
       const { requestId: request, contextId, endpoint, deadline } = visit;
       const ref: TaskRef = { request, contextId, tenant, agent, endpoint, tool: name, begun: now(), deadline };
