@@ -4,6 +4,7 @@ import { startCards } from './cards/cards.ts';
 import { followCards } from './cards/known-cards.ts';
 import { startInbound } from './inbound/inbound.ts';
 import { startOutbound } from './outbound/outbound.ts';
+import { followPushConfigurations } from './push/configurations.ts';
 import { refusesPush, startPush } from './push/push.ts';
 
 /** The edge between A2A clients, the mesh and A2A agents: A2A on both sides, events between. */
@@ -50,13 +51,15 @@ export const edgeA2a: Service = {
       const cards = await followCards(context.log, context.logger);
       running.unshift({ stop: () => cards.close() });
       running.unshift(startCards(context, cards));
+      const wanted = await followPushConfigurations(context.log, context.logger);
+      running.unshift({ stop: () => wanted.close() });
       running.unshift(await startOutbound(context, cards, context.signing.signJwt));
       const issuer = () => publicUrlOf(context);
       running.unshift(
-        await startPush(context, { sign: context.signing.signJwt, unseal: context.signing.open, issuer }),
+        await startPush(context, wanted, { sign: context.signing.signJwt, unseal: context.signing.open, issuer }),
       );
       running.unshift(
-        await startInbound(context, { signing: context.signing, cards, refusesPush: refusesPush(context) }),
+        await startInbound(context, { signing: context.signing, cards, wanted, refusesPush: refusesPush(context) }),
       );
       return { stop };
     } catch (error) {

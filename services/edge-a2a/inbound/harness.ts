@@ -26,6 +26,7 @@ import { createSigning, newSigningKey, type Signing } from '../../runtime/signin
 import { signing as testSigning } from '../../runtime/signing-for-tests.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { followCards } from '../cards/known-cards.ts';
+import { followPushConfigurations } from '../push/configurations.ts';
 import { defaultTimes, type InboundOptions, startInbound } from './inbound.ts';
 
 export const KEY = 'sk-parley-first';
@@ -297,7 +298,7 @@ const factoryFor = (binding: Binding, key: string, legacy: boolean): ClientFacto
 export const createWorld = async ({
   limits = {},
   ...options
-}: Partial<Omit<InboundOptions, 'signing' | 'cards'>> & {
+}: Partial<Omit<InboundOptions, 'signing' | 'cards' | 'wanted'>> & {
   limits?: Partial<Configuration['limits']>;
 } = {}): Promise<World> => {
   const cluster = new MemoryCluster();
@@ -354,7 +355,9 @@ export const createWorld = async ({
   };
   const cards = await followCards(edge.log, logger);
   const signing = await createSigning(await newSigningKey());
-  const inbound = await startInbound(edge, { times: { ...defaultTimes, drainMs: 200 }, ...options, signing, cards });
+  const wanted = await followPushConfigurations(edge.log, logger);
+  const times = { ...defaultTimes, drainMs: 200 };
+  const inbound = await startInbound(edge, { times, ...options, signing, cards, wanted });
   await edge.http.listen({ host: '127.0.0.1', port: 0 });
   let over = false;
   const stop = async () => {
@@ -362,7 +365,7 @@ export const createWorld = async ({
     over = true;
     await inbound.stop();
     await edge.http.close();
-    await cards.close();
+    await Promise.all([cards.close(), wanted.close()]);
     await edge.log.close();
   };
   undo.push(stop);

@@ -16,7 +16,7 @@ import { defaultHttpLimits, type HttpProblem } from '../../runtime/http.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
 import type { Signing } from '../../runtime/signing.ts';
 import type { KnownCards } from '../cards/known-cards.ts';
-import { followPushConfigurations } from '../push/configurations.ts';
+import type { PushConfigurations } from '../push/configurations.ts';
 import type { Backlog } from '../view/changes.ts';
 import { startView } from '../view/view.ts';
 import type { Door, Identified } from './admit.ts';
@@ -50,6 +50,8 @@ export const defaultTimes: InboundTimes = { appendMs: APPEND_MS, drainMs: 5_000,
 export interface InboundOptions {
   signing: Signing;
   cards: Pick<KnownCards, 'of'>;
+  /** Who wants to be told of which tasks. */
+  wanted: PushConfigurations;
   times?: InboundTimes;
   backlog?: Backlog;
   /** Why a push notification may not go to a URL; undefined: it may. */
@@ -59,13 +61,12 @@ export interface InboundOptions {
 /** Resolves once everything that the log knows of tasks is known here. */
 export const startInbound = async (context: ServiceContext, options: InboundOptions): Promise<RunningService> => {
   const { metrics, http, configuration, now } = context;
-  const { signing, cards: known, times = defaultTimes } = options;
+  const { signing, cards: known, wanted, times = defaultTimes } = options;
   const logger = context.logger.child({ service: SOURCE, side: 'inbound' });
   const log = withBoundedAppend(context.log, times.appendMs);
-  const [view, asker, wanted] = await Promise.all([
+  const [view, asker] = await Promise.all([
     startView({ log, logger, now, dataDir: context.dataDir, ...(options.backlog ? { backlog: options.backlog } : {}) }),
-    startAsker(log, outcomeTopics, outcomeTypes),
-    followPushConfigurations(log, logger),
+    startAsker(log, outcomesHeard, outcomeTypes),
   ]);
   const callers = createCallers(SOURCE, log, logger, now);
   const visibility = createVisibility();
@@ -212,7 +213,7 @@ export const startInbound = async (context: ServiceContext, options: InboundOpti
       for (let i = 0; i < 50 && inside.size > 0; i++) await sleep(20);
       await closed;
       callers.close();
-      await Promise.all([asker.close(), view.close(), wanted.close()]);
+      await Promise.all([asker.close(), view.close()]);
     },
   };
 };

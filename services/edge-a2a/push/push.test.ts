@@ -8,6 +8,7 @@ import type { AnyRecorded, Event, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
 import { createSigning, newSigningKey } from '../../runtime/signing.ts';
 import { configurationOf, contextOf, subject, until } from '../outbound/world-for-tests.ts';
+import { followPushConfigurations } from './configurations.ts';
 import { PUSH_SIGNATURE_HEADER, PUSH_TOKEN } from './post-notification.ts';
 import { defaultPushTimes, type PushTimes, startPush } from './push.ts';
 
@@ -67,13 +68,17 @@ const world = async (answer: (posted: Posted, response: ServerResponse) => void 
     of: <T extends 'PushDelivered' | 'PushFailed'>(type: T) => said.filter((r) => r.type === type) as Recorded<T>[],
     edge: async (times: Partial<PushTimes> = {}) => {
       const own = await createMemoryLog(cluster);
+      const context = contextOf(own, () => configuration);
+      const configurations = await followPushConfigurations(own, context.logger);
       const push = await startPush(
-        contextOf(own, () => configuration),
+        context,
+        configurations,
         { sign: signing.signJwt, unseal: signing.open, issuer: () => 'https://mesh.example' },
         { ...defaultPushTimes, retryMs: 5, graceMs: 100, ...times },
       );
       onTestFinished(async () => {
         await push.stop();
+        await configurations.close();
         await own.crash();
       });
       return own;

@@ -15,7 +15,7 @@ import { RecentIds } from '../../runtime/recent-ids.ts';
 import { hasEnvelope } from '../../runtime/recorded.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
 import { RECALL_MARGIN_MS } from '../../runtime/times.ts';
-import { followPushConfigurations } from './configurations.ts';
+import type { PushConfigurations } from './configurations.ts';
 import { createPoster, type Notification, type Refused } from './post-notification.ts';
 import { refuseLiteral } from './public-addresses.ts';
 
@@ -73,6 +73,7 @@ export const refusesPush =
 /** Starts it. Resolves once it consumes. @throws what `Log.tail` and `Log.consume` throw. */
 export const startPush = async (
   given: ServiceContext,
+  configurations: PushConfigurations,
   { sign, unseal, issuer }: PushSecrets,
   times: PushTimes = defaultPushTimes,
   poster = createPoster(sign, issuer, given.now),
@@ -84,7 +85,6 @@ export const startPush = async (
   const tenures = createTenures(context, times.retryMs);
   /** What is said in the log already, by partition, of this tenure. */
   const said = new Map<number, RecentIds>();
-  const configurations = await followPushConfigurations(log, logger);
   let stopping = false;
 
   const isAllowed = isAllowedBy(context);
@@ -190,7 +190,6 @@ export const startPush = async (
       tenures.end(tenures.partitions(), new Abandoned('the edge has stopped'));
       await closed;
       await lanes.idle();
-      await configurations.close();
       await poster.close();
     },
   };
