@@ -3,6 +3,7 @@ import type { Message } from '@a2a-js/sdk';
 import { readUpdate } from '../../runtime/a2a/json.ts';
 import { endsTurn } from '../../runtime/a2a/states.ts';
 import type { Asker } from '../../runtime/ask.ts';
+import type { outcomeTypes } from '../../runtime/edge/outcomes.ts';
 import type { AnyRecorded, Event } from '../../runtime/log.ts';
 import type { TaskChange } from '../view/changes.ts';
 import type { View } from '../view/view.ts';
@@ -10,9 +11,6 @@ import { errorOfDenial, errorOfFailure, MeshError } from './errors.ts';
 import type { Visitor } from './visitor.ts';
 
 /** What ends a turn without a word about a task, or says that one has ended. */
-export const outcomeTypes = ['RequestDenied', 'RequestUnroutable', 'ResponseFailed', 'ResponseCompleted'] as const;
-/** Where they are. */
-export const outcomeTopics = { topics: ['mesh.responses'], rarer: ['mesh.decisions', 'mesh.dispatches'] } as const;
 export type Outcome = AnyRecorded<(typeof outcomeTypes)[number]>;
 
 /** For how long the view may be behind the outcome of a turn. */

@@ -1,5 +1,5 @@
-import { type Authorizer, parsePolicies } from '../../runtime/cedar.ts';
 import type { Configuration, ResourceConfiguration } from '../../runtime/configuration.ts';
+import { createAuthorizerOf } from '../../runtime/edge/authorizer.ts';
 import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
 import { PROTOCOL, SEND } from './request.ts';
 
@@ -14,25 +14,18 @@ export interface Visibility {
   sees(configuration: Configuration, caller: Caller, agent: string): boolean;
 }
 
-/** Policies are read once per configuration. */
 export const createVisibility = (): Visibility => {
-  let version: string | undefined;
-  let authorizer: Authorizer | undefined;
+  const authorizerOf = createAuthorizerOf();
   const maySend = (
     configuration: Configuration,
     caller: Caller,
     { type, id, attributes }: ResourceConfiguration,
   ): boolean => {
-    if (configuration.version !== version) {
-      const parsed = parsePolicies(configuration.policies);
-      // A configuration is applied only with policies that can be read.
-      authorizer = Array.isArray(parsed) ? undefined : parsed;
-      version = configuration.version;
-    }
     const subject = subjectOf(caller);
     const context = { protocol: PROTOCOL, streaming: false, through: subject.actors };
     const resource = { type, id, attributes };
-    return authorizer?.authorize({ subject, action: SEND, resource, context }).allowed ?? false;
+    const asked = { subject, action: SEND, resource, context };
+    return authorizerOf(configuration)?.authorize(asked).allowed ?? false;
   };
   return {
     of: (configuration, caller) =>

@@ -1,20 +1,12 @@
 import type { EventType } from '../../../topics/index.ts';
+import { outcomeTypes } from '../../runtime/edge/outcomes.ts';
 import type { AnyRecorded } from '../../runtime/log.ts';
 
 /** The events that can follow from a call and concern its client. RequestPermitted says which body was let through. */
 export const answerTypes = [
   'RequestPermitted',
-  'RequestDenied',
-  'RequestUnroutable',
   'ResponseChunk',
-  'ResponseCompleted',
-  'ResponseFailed',
+  ...outcomeTypes,
 ] as const satisfies readonly EventType[];
-
-/** Where they are. */
-export const answerTopics = ['mesh.decisions', 'mesh.dispatches', 'mesh.responses'] as const;
-
-/** Answers are waited for; refusals are rare and lie among records that are heard by policy's and routing's readers. */
-export const heard = { topics: ['mesh.responses'], rarer: ['mesh.decisions', 'mesh.dispatches'] } as const;
 
 export type AnswerEvent = AnyRecorded<(typeof answerTypes)[number]>;

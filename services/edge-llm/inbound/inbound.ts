@@ -13,6 +13,7 @@ import { type Caller, callerByToken, createCallers } from '../../runtime/edge/ca
 import { createCancellations } from '../../runtime/edge/cancellations.ts';
 import { headerOf } from '../../runtime/edge/headers.ts';
 import { followIdempotencyKeys } from '../../runtime/edge/idempotency.ts';
+import { outcomesHeard } from '../../runtime/edge/outcomes.ts';
 import { type HttpProblem, statusOfError } from '../../runtime/http.ts';
 import { answerEarly } from '../../runtime/http-early.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
@@ -21,7 +22,7 @@ import { type Interface, interfaces } from '../openai/protocol.ts';
 import { createRecentMessages } from '../recent-messages.ts';
 import { admit, answerOfUnauthenticated } from './admit.ts';
 import { SOURCE } from './call.ts';
-import { answerTypes, heard } from './events.ts';
+import { answerTypes } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { readHeaders } from './headers.ts';
 import { createKnownParts } from './known-parts.ts';
@@ -68,7 +69,7 @@ export const startInbound = async (
   const logger = context.logger.child({ service: 'edge-llm', side: 'inbound' });
   const log = withBoundedAppend(context.log, times.appendMs);
   const [asker, keys] = await Promise.all([
-    startAsker(log, heard, answerTypes),
+    startAsker(log, outcomesHeard, answerTypes),
     followIdempotencyKeys(log, SOURCE, logger, now),
   ]);
   const listener = createListener({ log, asker, keys, now });

@@ -3,10 +3,11 @@ import type { Asker } from '../../runtime/ask.ts';
 import type { IdempotencyKeys } from '../../runtime/edge/idempotency.ts';
 import { createAskUnderKey, type Listening } from '../../runtime/edge/idempotency-asking.ts';
 import { inWords } from '../../runtime/edge/idempotency-outcome.ts';
+import { outcomeTopics } from '../../runtime/edge/outcomes.ts';
 import type { Log } from '../../runtime/log.ts';
 import { edgeProblems, type Problem } from '../openai/errors.ts';
 import { type Call, received, SOURCE } from './call.ts';
-import { type AnswerEvent, answerTopics, answerTypes } from './events.ts';
+import { type AnswerEvent, answerTypes } from './events.ts';
 
 /** A call that is refused once it is known what became of an earlier one. */
 export class CallRefused extends Error {
@@ -51,7 +52,7 @@ export const createListener = (mesh: Mesh) => {
   const askUnderKey = createAskUnderKey({
     ...mesh,
     source: SOURCE,
-    topics: answerTopics,
+    topics: outcomeTopics,
     types: answerTypes,
     refusals,
   });

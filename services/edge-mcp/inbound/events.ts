@@ -1,17 +1,9 @@
 import type { EventType } from '../../../topics/index.ts';
+import { outcomesHeard, outcomeTopics, outcomeTypes } from '../../runtime/edge/outcomes.ts';
 import type { AnyRecorded } from '../../runtime/log.ts';
 
 /** The events that can follow from a request and concern its client. */
-export const answerTypes = [
-  'RequestDenied',
-  'RequestUnroutable',
-  'ResponseChunk',
-  'ResponseCompleted',
-  'ResponseFailed',
-] as const satisfies readonly EventType[];
-
-/** Where they are. */
-export const answerTopics = ['mesh.decisions', 'mesh.dispatches', 'mesh.responses'] as const;
+export const answerTypes = ['ResponseChunk', ...outcomeTypes] as const satisfies readonly EventType[];
 
 /**
  * What is heard of a request: what follows from it, which of two under one key was let through, and what its client answers to
@@ -19,11 +11,10 @@ export const answerTopics = ['mesh.decisions', 'mesh.dispatches', 'mesh.response
  */
 export const heardTypes = [...answerTypes, 'RequestPermitted', 'InputProvided'] as const satisfies readonly EventType[];
 
-/** Answers are waited for; refusals are rare and lie among records that are heard by policy's and routing's readers. */
-export const heard = {
-  topics: ['mesh.responses'],
-  rarer: ['mesh.decisions', 'mesh.dispatches', 'mesh.inputs'],
-} as const;
+/** Where it is. */
+export const heardTopics = [...outcomeTopics, 'mesh.inputs'] as const;
+
+export const heard = { ...outcomesHeard, rarer: [...outcomesHeard.rarer, 'mesh.inputs'] } as const;
 
 export type AnswerEvent = AnyRecorded<(typeof answerTypes)[number]>;
 export type HeardEvent = AnyRecorded<(typeof heardTypes)[number]>;

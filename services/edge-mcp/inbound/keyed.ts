@@ -15,7 +15,7 @@ import { createAskUnderKey, type KeyedCall, type Listening } from '../../runtime
 import { inWords } from '../../runtime/edge/idempotency-outcome.ts';
 import type { Log } from '../../runtime/log.ts';
 import { isModern, isQuestion, type McpQuestion, readChunk } from '../../runtime/mcp/message.ts';
-import { answerTopics, type HeardEvent, heardTypes } from './events.ts';
+import { type HeardEvent, heardTopics, heardTypes } from './events.ts';
 import { invalidParams, keyReused, tooManyReplays } from './problems.ts';
 import { KEY_META, SOURCE, type Speaker } from './request.ts';
 import type { Visit } from './visit.ts';
@@ -109,7 +109,7 @@ export const createAsking = (
 ) => {
   const ask = createAskUnderKey({
     ...{ source: SOURCE, log, asker, keys, now },
-    topics: [...answerTopics, 'mesh.inputs'],
+    topics: heardTopics,
     types: heardTypes,
     past: stillToTell,
     refusals: { mismatch: keyReused, tooManyReplays },

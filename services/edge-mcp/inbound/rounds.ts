@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import { heardUntil } from '../../runtime/ask.ts';
+import { outcomeTopics } from '../../runtime/edge/outcomes.ts';
 import { RuntimeError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Signing } from '../../runtime/signing.ts';
-import { type AnswerEvent, answerTopics, answerTypes } from './events.ts';
+import { type AnswerEvent, answerTypes } from './events.ts';
 
 /** Clocks of brokers and edges differ. */
 const SLACK_MS = 60_000;
@@ -54,7 +55,7 @@ export async function* sinceRound(
   const heard = heardUntil<AnswerEvent>(signal);
   const tail = await log
     .tail(
-      answerTopics,
+      outcomeTopics,
       (record) => {
         if (record.correlationId === mcpRequest && record.key === contextId) heard.put(record as AnswerEvent);
       },

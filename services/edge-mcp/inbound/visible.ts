@@ -1,8 +1,9 @@
 /** What of an endpoint a caller sees: what its agent has declared, is approved, and policy permits whatever its arguments. */
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Authorizer, parsePolicies } from '../../runtime/cedar.ts';
+import type { Authorizer } from '../../runtime/cedar.ts';
 import type { Configuration } from '../../runtime/configuration.ts';
+import { createAuthorizerOf } from '../../runtime/edge/authorizer.ts';
 import { type Caller, subjectOf } from '../../runtime/edge/callers.ts';
 import { declares } from '../../runtime/mcp/declared.ts';
 import { annotationsOf, type DefinitionKind, type Definitions, definitionOf } from '../../runtime/mcp/definitions.ts';
@@ -67,6 +68,7 @@ export const createVisibility = (
   revision: () => number,
   describe: (agent: string) => string | undefined,
 ): Visibility => {
+  const authorizerOf = createAuthorizerOf();
   let policies: Configuration | undefined;
   let authorizer: Authorizer | undefined;
   let declared = new Map<string, readonly string[]>();
@@ -79,9 +81,7 @@ export const createVisibility = (
 
   const refresh = (inForce: Configuration) => {
     if (inForce !== policies) {
-      const parsed = parsePolicies(inForce.policies);
-      // A configuration is applied only with policies that can be read.
-      authorizer = Array.isArray(parsed) ? undefined : parsed;
+      authorizer = authorizerOf(inForce);
       declared = new Map(inForce.agents.map(({ tenant, name, tools }) => [`${tenant}/${name}`, tools]));
       const servers = inForce.resources.filter(({ type }) => type === 'server');
       attributes = new Map(servers.map((one) => [one.id, one.attributes]));

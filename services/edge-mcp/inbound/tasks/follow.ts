@@ -4,7 +4,7 @@ import type { Asker } from '../../../runtime/ask.ts';
 import { RuntimeError } from '../../../runtime/errors.ts';
 import type { Log, Recorded } from '../../../runtime/log.ts';
 import { MAX_TIMER_MS } from '../../../runtime/times.ts';
-import { answerTopics, type HeardEvent, heardTypes } from '../events.ts';
+import { type HeardEvent, heardTopics, heardTypes } from '../events.ts';
 import { evolve, GRACE_MS, newTask, type TaskState, withAnswer } from './task.ts';
 import type { TaskRef } from './task-id.ts';
 
@@ -95,7 +95,7 @@ export const followTasks = (
   const readPast = async (one: Followed): Promise<void> => {
     const { request, contextId, begun } = one.ref;
     const tail = await log.tail(
-      [...answerTopics, 'mesh.inputs'],
+      heardTopics,
       (record) => {
         if (record.correlationId === request) hear(one, record as HeardEvent);
       },
