@@ -2,6 +2,7 @@
 import type { Request, Subject, Turn } from '../schemas/generated.ts';
 import { happened } from '../services/runtime/given.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
+import { requestForTests } from '../services/runtime/request-for-tests.ts';
 import type { EventData, EventType } from '../topics/index.ts';
 
 export const BEGUN = Date.parse('2026-11-21T15:06:33.120Z');
@@ -40,28 +41,21 @@ export const request = (
   [action, name]: readonly ['agent.send' | 'model.chat', string],
   text: string,
   tasks: Partial<Pick<Request, 'taskId' | 'parentTaskId'>> = {},
-): Request => ({
-  id,
-  contextId: CONTEXT,
-  subject: asking,
-  action,
-  resource: { type: action === 'agent.send' ? 'agent' : 'model', id: name },
-  protocol: action === 'agent.send' ? 'a2a' : 'openai.chat',
-  deadline: 0,
-  repeatable: false,
-  streaming: false,
-  fingerprint: '',
-  headers: {},
-  message:
-    action === 'agent.send'
-      ? json({ message: message('USER', text) })
-      : json({ messages: [{ role: 'user', content: text }] }),
-  spans: [],
-  taskId: '',
-  parentTaskId: '',
-  arguments: {},
-  ...tasks,
-});
+) =>
+  requestForTests({
+    id,
+    contextId: CONTEXT,
+    subject: asking,
+    action,
+    resource: { type: action === 'agent.send' ? 'agent' : 'model', id: name },
+    protocol: action === 'agent.send' ? 'a2a' : 'openai.chat',
+    deadline: 0,
+    message:
+      action === 'agent.send'
+        ? json({ message: message('USER', text) })
+        : json({ messages: [{ role: 'user', content: text }] }),
+    ...tasks,
+  });
 
 /** What happens, one thing after the other, in milliseconds after BEGUN. */
 export class Story {

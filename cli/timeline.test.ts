@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Request } from '../schemas/generated.ts';
 import { happened } from '../services/runtime/given.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
+import { requestForTests } from '../services/runtime/request-for-tests.ts';
 import { inOrder, Timeline, tell } from './timeline.ts';
 
 process.env.TZ = 'UTC';
@@ -32,22 +32,16 @@ const overloaded = {
   body: null,
 };
 
-const request = (id: string): Request => ({
-  id,
-  contextId: 'acme:c1',
-  ...attribution,
-  protocol: 'openai.chat',
-  deadline: 0,
-  repeatable: true,
-  streaming: true,
-  fingerprint: '',
-  headers: {},
-  message: Buffer.from('{"messages":[{"role":"user","content":"What is the capital of France?"}]}'),
-  spans: [],
-  taskId: '',
-  parentTaskId: '',
-  arguments: {},
-});
+const request = (id: string) =>
+  requestForTests({
+    id,
+    contextId: 'acme:c1',
+    ...attribution,
+    deadline: 0,
+    repeatable: true,
+    streaming: true,
+    message: Buffer.from('{"messages":[{"role":"user","content":"What is the capital of France?"}]}'),
+  });
 
 /** The events of one request, each caused by the one before. */
 const chain = (id: string, since: number) => {

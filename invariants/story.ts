@@ -5,6 +5,7 @@ import { type AuditedType, auditedTypes } from '../services/audit/summary.ts';
 import { derivedId } from '../services/runtime/event.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
 import type { Folded } from '../services/runtime/processor.ts';
+import { requestForTests } from '../services/runtime/request-for-tests.ts';
 import { type EventData, type EventType, type TopicName, topicOfEvent } from '../topics/index.ts';
 import type { ClientAnswer, Evidence, LoggedRecord, StepEffect, UpstreamCall } from './evidence.ts';
 import type { Of } from './reading.ts';
@@ -106,23 +107,15 @@ export const createStory = (): Story => {
   const story: Story = {
     say,
     request: (id, contextId, more = {}) => {
-      const request: Request = {
+      const request = requestForTests({
         id,
         contextId,
         ...asked,
-        protocol: 'openai.chat',
         deadline: START + 60_000,
         repeatable: true,
-        streaming: false,
         fingerprint: 'f',
-        headers: {},
-        message: Buffer.from('{}'),
-        spans: [],
-        taskId: '',
-        parentTaskId: '',
-        arguments: {},
         ...more,
-      };
+      });
       const cause = { id: '', key: contextId, correlationId: id } as LoggedRecord;
       return Object.assign(say(cause, 'RequestReceived', { request }, id), { id, causationId: '' });
     },

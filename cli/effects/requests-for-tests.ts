@@ -1,7 +1,7 @@
 /** Test support: a call of a tool, as edge-mcp states it. */
-import type { Request } from '../../schemas/generated.ts';
 import { argumentsOf } from '../../services/runtime/mcp/arguments.ts';
 import { writeRequest } from '../../services/runtime/mcp/message.ts';
+import { requestForTests } from '../../services/runtime/request-for-tests.ts';
 
 export const attribution = (tool: string) => ({
   subject: {
@@ -20,19 +20,14 @@ export const toolRequest = (
   tool: string,
   given: Record<string, unknown>,
   { id = 'request', contextId = 'acme:c1' }: { id?: string; contextId?: string } = {},
-): Request => ({
-  id,
-  contextId,
-  ...attribution(tool),
-  protocol: 'mcp',
-  deadline: 0,
-  repeatable: false,
-  streaming: true,
-  fingerprint: '',
-  headers: {},
-  message: writeRequest({ method: 'tools/call', params: { name: tool, arguments: given, _meta: {} } }),
-  spans: [],
-  taskId: '',
-  parentTaskId: '',
-  arguments: argumentsOf(given),
-});
+) =>
+  requestForTests({
+    id,
+    contextId,
+    ...attribution(tool),
+    protocol: 'mcp',
+    deadline: 0,
+    streaming: true,
+    message: writeRequest({ method: 'tools/call', params: { name: tool, arguments: given, _meta: {} } }),
+    arguments: argumentsOf(given),
+  });

@@ -9,6 +9,7 @@ import { createCodec, localSchemaIds } from '../../services/runtime/codec.ts';
 import { argumentsOf } from '../../services/runtime/mcp/arguments.ts';
 import { foldDefinition, noDefinitions } from '../../services/runtime/mcp/definitions.ts';
 import { readRequest, writeRequest } from '../../services/runtime/mcp/message.ts';
+import { requestForTests } from '../../services/runtime/request-for-tests.ts';
 import { holds, type Target } from '../target.ts';
 
 const methods: readonly AskedMethod[] = [
@@ -77,7 +78,7 @@ const checkRecord = (one: ReturnType<typeof asked>) => {
   const again = readRequest(message);
   const isSame = again.method === one.method && isDeepStrictEqual(again.params, JSON.parse(JSON.stringify(one.params)));
   holds(isSame, 'what was asked is read as it was written', () => message.toString());
-  const request = {
+  const request = requestForTests({
     id: 'r',
     contextId: 'c',
     subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'k', actors: [] },
@@ -87,14 +88,9 @@ const checkRecord = (one: ReturnType<typeof asked>) => {
     deadline: 1,
     repeatable: one.repeatable,
     streaming: true,
-    fingerprint: '',
-    headers: {},
     message,
-    spans: [],
-    taskId: '',
-    parentTaskId: '',
     arguments: argumentsOf(one.arguments),
-  };
+  });
   const kept = codec.decode('RequestReceived', codec.encode('RequestReceived', { request }));
   holds(
     isDeepStrictEqual({ ...kept.request.arguments }, { ...request.arguments }),

@@ -1,8 +1,8 @@
 /** Test support: the events of whole conversations, as services would state them. */
-import type { Request } from '../../schemas/generated.ts';
 import type { EventData, EventType } from '../../topics/index.ts';
 import { newId } from '../runtime/event.ts';
 import type { Event } from '../runtime/log.ts';
+import { requestForTests } from '../runtime/request-for-tests.ts';
 
 const subject = {
   tenant: 'acme',
@@ -36,24 +36,16 @@ export const event = <T extends EventType>(
 
 /** A request that was served, whole: received, permitted, dispatched, one chunk, completed. */
 export const served = (contextId: string, messageBytes = 1_000): Event[] => {
-  const request: Request = {
+  const request = requestForTests({
     id: newId(),
     contextId,
     subject,
-    action: 'model.chat',
     resource,
-    protocol: 'openai.chat',
-    deadline: Date.now() + 60_000,
     repeatable: true,
     streaming: true,
     fingerprint: 'f',
-    headers: {},
     message: Buffer.alloc(messageBytes, 'a'),
-    spans: [],
-    taskId: '',
-    parentTaskId: '',
-    arguments: {},
-  };
+  });
   const of = <T extends EventType>(type: T, source: string, data: EventData[T]) =>
     event(type, source, contextId, request.id, data);
   return [

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import type { Request } from '../../schemas/generated.ts';
 import { agentTopics } from '../../topics/index.ts';
 import { contextForTests } from '../runtime/context-for-tests.ts';
 import { follow } from '../runtime/event.ts';
 import { happened } from '../runtime/given.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
 import { processorService } from '../runtime/processor.ts';
+import { requestForTests } from '../runtime/request-for-tests.ts';
 import { deliver } from './deliver.ts';
 import { tellingProcessor } from './index.ts';
 
 const subject = { tenant: 't', unit: 'u', agent: 'desk', person: 'p@acme.example', credential: 'k', actors: [] };
-const request: Request = {
+const request = requestForTests({
   id: 'r1',
   contextId: 'c1',
   subject,
@@ -18,16 +18,10 @@ const request: Request = {
   resource: { type: 'agent', id: 'planner' },
   protocol: 'a2a',
   deadline: 90_000,
-  repeatable: false,
-  streaming: false,
   fingerprint: 'f',
-  headers: {},
   message: Buffer.from(JSON.stringify({ message: { messageId: 'm', role: 'ROLE_USER', parts: [{ text: 'plan' }] } })),
-  spans: [],
   taskId: 'task',
-  parentTaskId: '',
-  arguments: {},
-};
+});
 const dispatched = happened(
   'RequestDispatched',
   {

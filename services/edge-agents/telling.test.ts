@@ -3,6 +3,7 @@ import type { Request } from '../../schemas/generated.ts';
 import { noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
 import type { Processor } from '../runtime/processor.ts';
+import { requestForTests } from '../runtime/request-for-tests.ts';
 import { decide, evolve, type TellingState, type tellingReads, type tellingWrites } from './telling.ts';
 
 const processor: Processor<TellingState, (typeof tellingReads)[number], (typeof tellingWrites)[number]> = {
@@ -53,7 +54,7 @@ const resource = (id: string) => ({ type: 'agent', id });
 const target = (id: string) => ({ id: `a2a/${id}`, connection: `agent:${id}`, name: id });
 
 const dispatched = (agent: string, message: object, changes: Partial<Request> = {}) => {
-  const request: Request = {
+  const request = requestForTests({
     id: 'r1',
     contextId: 'c1',
     subject,
@@ -61,17 +62,10 @@ const dispatched = (agent: string, message: object, changes: Partial<Request> = 
     resource: resource(agent),
     protocol: 'a2a',
     deadline: 9_000,
-    repeatable: false,
-    streaming: false,
-    fingerprint: '',
-    headers: {},
     message: Buffer.from(JSON.stringify(message)),
-    spans: [],
     taskId: 't1',
-    parentTaskId: '',
-    arguments: {},
     ...changes,
-  };
+  });
   return happened(
     'RequestDispatched',
     {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { DefinitionKind, DenialReason, Request, Verdict } from '../../schemas/generated.ts';
 import { type Configuration, noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
+import { requestForTests } from '../runtime/request-for-tests.ts';
 import { policyProcessor } from './index.ts';
 
 const permitExample = '@id("example-may") permit(principal in Tenant::"example", action, resource is Model);';
@@ -36,32 +37,23 @@ const document = (policies: readonly string[]): Omit<Configuration, 'version'> =
 const configured = (policies: readonly string[], version = 'v1') =>
   happened('MeshConfigured', { version, previousVersion: null, document: JSON.stringify(document(policies)) });
 
-const request = (changes: Partial<Request> = {}): Request => ({
-  id: 'request',
-  contextId: 'context',
-  subject: {
-    tenant: 'example',
-    unit: 'support',
-    agent: 'helpdesk',
-    person: 'owner@example.com',
-    credential: 'key',
-    actors: [],
-  },
-  action: 'model.chat',
-  resource: { type: 'model', id: 'small' },
-  protocol: 'openai.chat',
-  deadline: 1000,
-  repeatable: true,
-  streaming: false,
-  fingerprint: '',
-  headers: {},
-  message: Buffer.from('{}'),
-  spans: [],
-  taskId: '',
-  parentTaskId: '',
-  arguments: {},
-  ...changes,
-});
+const request = (changes: Partial<Request> = {}) =>
+  requestForTests({
+    id: 'request',
+    contextId: 'context',
+    subject: {
+      tenant: 'example',
+      unit: 'support',
+      agent: 'helpdesk',
+      person: 'owner@example.com',
+      credential: 'key',
+      actors: [],
+    },
+    resource: { type: 'model', id: 'small' },
+    deadline: 1000,
+    repeatable: true,
+    ...changes,
+  });
 
 const received = (changes: Partial<Request> = {}) => happened('RequestReceived', { request: request(changes) });
 

@@ -3,6 +3,7 @@ import type { EventData } from '../../topics/index.ts';
 import { type Configuration, noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
 import type { Processor } from '../runtime/processor.ts';
+import { requestForTests } from '../runtime/request-for-tests.ts';
 import { decide, evolve, initialState, type RoutingInput, type RoutingOutput, type RoutingState } from './routing.ts';
 
 const routing: Processor<RoutingState, RoutingInput, RoutingOutput> = {
@@ -36,7 +37,7 @@ const configured = (targets: ReturnType<typeof target>[]) => {
   );
 };
 
-const request = {
+const request = requestForTests({
   id: 'r',
   contextId: 'c',
   subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p@example.com', credential: 'k', actors: [] },
@@ -45,15 +46,8 @@ const request = {
   protocol: 'any',
   deadline: 1_000_000,
   repeatable: true,
-  streaming: false,
-  fingerprint: '',
-  headers: {},
   message: Buffer.from('x'),
-  spans: [],
-  taskId: '',
-  parentTaskId: '',
-  arguments: {},
-};
+});
 const decision = { configurationVersion: 'v1', policies: ['p'], reason: 'because' };
 
 const permitted = (time: number, changes: Partial<typeof request> = {}) =>

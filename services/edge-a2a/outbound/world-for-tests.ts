@@ -11,6 +11,7 @@ import { newId } from '../../runtime/event.ts';
 import type { AnyRecorded, Event, Recorded } from '../../runtime/log.ts';
 import { createMemoryLog, MemoryCluster, type MemoryLog } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
+import { requestForTests } from '../../runtime/request-for-tests.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { createSigning, newSigningKey, type Signing } from '../../runtime/signing.ts';
 import { signing as testSigning } from '../../runtime/signing-for-tests.ts';
@@ -113,25 +114,19 @@ const topics: TopicName[] = ['mesh.responses', 'mesh.attempts', 'mesh.reports', 
 
 export const requestOf = (text: string, more: Partial<mesh.Request> & { continues?: string } = {}): mesh.Request => {
   const { continues = '', ...rest } = more;
-  const request: mesh.Request = {
+  const request = requestForTests({
     id: newId(),
     contextId: newId(),
     subject,
     action: 'agent.send',
     resource: { type: 'agent', id: 'helper' },
     protocol: 'a2a',
-    deadline: Date.now() + 60_000,
-    repeatable: false,
     streaming: true,
-    fingerprint: '',
     headers: { 'a2a-extensions': 'https://example.com/ext' },
     message: Buffer.alloc(0),
-    spans: [],
     taskId: continues || newId(),
-    parentTaskId: '',
-    arguments: {},
     ...rest,
-  };
+  });
   const message = writeSendMessage({
     tenant: '',
     message: {

@@ -5,6 +5,7 @@ import { Agent } from 'undici';
 import { onTestFinished } from 'vitest';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Connection } from '../../runtime/configuration.ts';
+import { requestForTests } from '../../runtime/request-for-tests.ts';
 import type { Call, Performed } from './performed.ts';
 import { perform } from './upstream.ts';
 
@@ -100,25 +101,15 @@ export const target: mesh.Target = { id: 'local/upstream-model', connection: 'lo
 export const requestOf = (body: object | string, more: Partial<mesh.Request> = {}): mesh.Request => {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const { stream: streaming = false } = typeof body === 'string' ? {} : (body as { stream?: boolean });
-  return {
+  return requestForTests({
     id: '01890000-0000-7000-8000-000000000001',
     contextId: 'context-1',
-    subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c', actors: [] },
-    action: 'model.chat',
     resource: { type: 'model', id: 'fast' },
-    protocol: 'openai.chat',
-    deadline: Date.now() + 60_000,
     repeatable: true,
     streaming,
-    fingerprint: '',
-    headers: {},
     message: Buffer.from(text),
-    spans: [],
-    taskId: '',
-    parentTaskId: '',
-    arguments: {},
     ...more,
-  };
+  });
 };
 
 /** A chat that is neither streamed nor about anything. */

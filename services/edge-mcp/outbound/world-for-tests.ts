@@ -11,6 +11,7 @@ import type { AnyRecorded, Event, Recorded } from '../../runtime/log.ts';
 import { type McpOutcome, META, readChunk, readOutcome, writeOutcome } from '../../runtime/mcp/message.ts';
 import { createMemoryLog, MemoryCluster } from '../../runtime/memory-log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
+import { requestForTests } from '../../runtime/request-for-tests.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { followDefinitions } from '../catalogue/known-definitions.ts';
 import { createConnections } from './connections.ts';
@@ -120,25 +121,16 @@ export const world = async (servers: Record<string, Partial<Connection>>, callsI
       ...(progressToken ? { progressToken } : {}),
     };
     const id = newId();
-    const request: mesh.Request = {
+    const request = requestForTests({
       id,
       contextId: 'context-1',
-      subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c', actors: [] },
       action: 'tool.call',
       resource: { type: 'tool', id: `${server}/x` },
       protocol: 'mcp',
-      deadline: Date.now() + 60_000,
-      repeatable: false,
       streaming: true,
-      fingerprint: '',
-      headers: {},
       message: Buffer.from(JSON.stringify({ method, params: { ...params, _meta } })),
-      spans: [],
-      taskId: '',
-      parentTaskId: '',
-      arguments: {},
       ...more,
-    };
+    });
     const event: Event<'RequestDispatched'> = {
       id: newId(),
       type: 'RequestDispatched',

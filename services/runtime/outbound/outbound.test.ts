@@ -4,6 +4,7 @@ import { contextForTests } from '../context-for-tests.ts';
 import { follow, newId } from '../event.ts';
 import type { AnyRecorded, Event } from '../log.ts';
 import { createMemoryLog, MemoryCluster } from '../memory-log.ts';
+import { requestForTests } from '../request-for-tests.ts';
 import { Abandoned } from './faults.ts';
 import { type OutboundEdge, startOutboundEdge } from './outbound.ts';
 import { attemptBegun, failedOf, responseFailed, type Say, saying } from './outcomes.ts';
@@ -85,24 +86,14 @@ const world = async () => {
       causationId: 'cause',
       traceparent: '',
       data: {
-        request: {
+        request: requestForTests({
           id,
           contextId: 'context-1',
-          subject: { tenant: 't', unit: 'u', agent: 'a', person: 'p', credential: 'c', actors: [] },
           action: 'agent.send',
           resource: { type: 'agent', id: 'helper' },
           protocol,
-          deadline: Date.now() + 60_000,
-          repeatable: false,
-          streaming: false,
-          fingerprint: '',
-          headers: {},
-          message: Buffer.from('{}'),
-          spans: [],
           taskId,
-          parentTaskId: '',
-          arguments: {},
-        },
+        }),
         decision: { configurationVersion: 'test', policies: [], reason: '' },
         target: { id: 'a2a/helper', connection: 'agent:helper', name: 'helper' },
         attempt: 1,
