@@ -30,9 +30,9 @@ import { heard, heardTypes } from './events.ts';
 import { createAsking } from './keyed.ts';
 import { type Message as LegacyMessage, startLegacy } from './legacy.ts';
 import { METADATA_PATH, metadataOf } from './metadata.ts';
-import { createModern, type Message } from './modern.ts';
+import { createModern } from './modern.ts';
 import { bodyOf, idOf, McpProblem, type Refusal, refusalOfHttp, refusals } from './problems.ts';
-import { SOURCE } from './request.ts';
+import { type Message, SOURCE } from './request.ts';
 import { followSessions } from './sessions.ts';
 import { createVisibility } from './visible.ts';
 

@@ -14,17 +14,15 @@ import { agentIn, ask, type Edge, namesOf, presentation, seenBy } from './answer
 import { type AskedMethod, isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
 import { underKey } from './keyed.ts';
+import { withResources, withTasks } from './listen.ts';
 import { caching, isList, listOf } from './lists.ts';
 import { errorOf, McpProblem, noSuchMethod, staleState, TASKS } from './problems.ts';
 import type { Exchange } from './relay.ts';
-import { inputProvided, type Speaker } from './request.ts';
+import { inputProvided, type Message, type Speaker } from './request.ts';
 import { openRound, type Round, sealRound } from './rounds.ts';
 import { createTasks, isTaskMethod, taskProblem } from './tasks/methods.ts';
 import { anotherOf, type Visit } from './visit.ts';
 import { webRequest, write } from './web.ts';
-
-/** Resources that one stream may listen to. */
-const MAX_SUBSCRIPTIONS = 200;
 
 const envelope = z.looseObject({
   [META.protocolVersion]: z.string().default(''),
@@ -37,13 +35,6 @@ const retry = z.looseObject({
   inputResponses: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   requestState: z.string().optional(),
 });
-
-/** A JSON-RPC request, as the SDK has found it to be. */
-export interface Message {
-  id: string | number;
-  method: string;
-  params?: Record<string, unknown>;
-}
 
 const speakerOf = (params: unknown): Speaker => {
   const parsed = modernParams.safeParse(params ?? {});
@@ -186,35 +177,6 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
 
   const nothing = async () => {};
 
-  /**
-   * What the client listens to is asked for upstream, for as long as it does; of resources that it may not subscribe to it
-   * hears nothing.
-   */
-  const subscribed = async (visit: Visit, body: Message, signal: AbortSignal): Promise<Message> => {
-    const { notifications, _meta } = (body.params ?? {}) as {
-      notifications?: { resourceSubscriptions?: unknown };
-      _meta?: unknown;
-    };
-    const uris = notifications?.resourceSubscriptions;
-    if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) return body;
-    const change = (method: AskedMethod, uri: string, signal: AbortSignal) => {
-      const one = anotherOf(visit, edge.context.now());
-      return answer(one, { ...body, method, params: { uri, _meta } }, nothing, signal);
-    };
-    const taken: string[] = [];
-    visit.response.once('close', () => {
-      for (const uri of taken) change('resources/unsubscribe', uri, stopping.signal).catch(nothing);
-    });
-    for (const uri of uris.slice(0, MAX_SUBSCRIPTIONS))
-      try {
-        await change('resources/subscribe', uri, signal);
-        taken.push(uri);
-      } catch (error) {
-        if (!(error instanceof McpProblem)) throw error;
-      }
-    return { ...body, params: { ...body.params, notifications: { ...notifications, resourceSubscriptions: taken } } };
-  };
-
   return {
     serve: async (visit, message) => {
       const { response, caller, endpoint } = visit;
@@ -228,12 +190,27 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
         return write(Response.json(error, { status: 400 }), visit, {});
       }
       const isListening = message.method === 'subscriptions/listen';
-      const body = isListening ? await subscribed(visit, message, signal) : message;
+      const change = (method: AskedMethod, uri: string) => {
+        const one = anotherOf(visit, edge.context.now());
+        const params = { uri, _meta: message.params?._meta };
+        // What was subscribed to is given up by a client that has left.
+        const until = method === 'resources/unsubscribe' ? stopping.signal : signal;
+        return answer(one, { ...message, method, params }, nothing, until);
+      };
+      const heard = isListening ? await withResources(visit, message, change) : message;
+      const ofTasks = isListening ? await withTasks(visit, heard, tasks, logger) : undefined;
+      const body = ofTasks?.message ?? heard;
 
       const bus = {
         publish: () => {},
         subscribe: (listener: (event: ServerEvent) => void) =>
-          changes.watch({ caller, endpoint }, listener, () => response.destroy()),
+          changes.watch(
+            { caller, endpoint },
+            (event) => {
+              if (ofTasks?.wants(event) ?? true) listener(event);
+            },
+            () => response.destroy(),
+          ),
       };
       const names = namesOf(edge, visit);
       const make = async () => {
@@ -263,7 +240,10 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
       const given = name ? { ...body, method: name + body.method } : body;
       const request = webRequest(visit, left.signal, name ? { 'mcp-method': given.method } : {});
       const answered = await handler.fetch(request, { parsedBody: given });
-      await write(answered, visit, { 'x-conversation-id': visit.contextId, 'x-request-id': visit.requestId });
+      await write(ofTasks?.answer(answered) ?? answered, visit, {
+        'x-conversation-id': visit.contextId,
+        'x-request-id': visit.requestId,
+      });
     },
     end: () => {
       for (const handler of listening) void handler.close();

@@ -27,6 +27,13 @@ export interface Speaker {
   meta: Readonly<Record<string, unknown>>;
 }
 
+/** A JSON-RPC request, as the SDK has found it to be. */
+export interface Message {
+  id: string | number;
+  method: string;
+  params?: Record<string, unknown>;
+}
+
 /** @throws McpProblem where it is nested too deeply to be written */
 const within = <T>(write: () => T): T => {
   try {

@@ -23,6 +23,8 @@ interface Followed {
   /** Resolves once it is as the log says. */
   known: Promise<void>;
   wordDenial: WordDenial;
+  /** Told of each state from here on, and when it is followed no more. */
+  watchers: Set<(state: TaskState) => void>;
   /** Nobody follows it any more. */
   end(): void;
 }
@@ -36,6 +38,8 @@ export interface Following {
   findAgain(ref: TaskRef, wordDenial: WordDenial): Promise<TaskState>;
   /** That a question has its answer, before it is heard from the log. @param time milliseconds since the epoch. */
   answered(ref: TaskRef, inputId: string, time: number): void;
+  /** Tells of its state as the log has it, and of each after that. @returns what ends that. @throws PARLEY_LOG_UNAVAILABLE */
+  watch(ref: TaskRef, wordDenial: WordDenial, tell: (state: TaskState) => void): Promise<() => void>;
   close(): void;
 }
 
@@ -60,6 +64,10 @@ export const followTasks = (
     }
   };
 
+  const tellWatchers = ({ watchers, state }: Followed) => {
+    for (const tell of watchers) tell(state);
+  };
+
   const hear = (one: Followed, event: HeardEvent) => {
     if (event.key !== one.ref.contextId || one.state.end) return;
     try {
@@ -67,7 +75,7 @@ export const followTasks = (
     } catch (error) {
       logger.error({ err: error, request: one.ref.request, type: event.type }, 'an event of a task was passed over');
     }
-    if (!one.state.end) return;
+    if (!one.state.end) return tellWatchers(one);
     keep(one.ref.request, one.state, event.value.length);
     one.end();
   };
@@ -79,10 +87,12 @@ export const followTasks = (
       over.abort();
       clearTimeout(timer);
       if (open.get(ref.request) === one) open.delete(ref.request);
+      tellWatchers(one);
       told();
     };
-    const one: Followed = { ref, state: newTask(ref), known: Promise.resolve(), wordDenial, end };
-    const left = ref.deadline + GRACE_MS - now();
+    const one: Followed = { ref, state: newTask(ref), known: Promise.resolve(), wordDenial, watchers: new Set(), end };
+    // Then it is late by any clock of this process.
+    const left = ref.deadline + GRACE_MS + 1_000 - now();
     const timer = setTimeout(end, Math.max(0, Math.min(left, MAX_TIMER_MS))).unref();
     open.set(ref.request, one);
     const listen = async () => {
@@ -133,9 +143,18 @@ export const followTasks = (
     },
     find: (ref, wordDenial) => find(ref, wordDenial, false),
     findAgain: (ref, wordDenial) => find(ref, wordDenial, true),
+    watch: async (ref, wordDenial, tell) => {
+      const state = await find(ref, wordDenial, false);
+      const one = open.get(ref.request);
+      tell(state);
+      one?.watchers.add(tell);
+      return () => one?.watchers.delete(tell);
+    },
     answered: ({ request }, inputId, time) => {
       const one = open.get(request);
-      if (one) one.state = withAnswer(one.state, inputId, time);
+      if (!one) return;
+      one.state = withAnswer(one.state, inputId, time);
+      tellWatchers(one);
     },
     close: () => {
       for (const one of [...open.values()]) one.end();

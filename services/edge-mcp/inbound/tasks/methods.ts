@@ -2,6 +2,7 @@
  * The extension io.modelcontextprotocol/tasks (SEP-2663): a call that goes on for long is answered with a task, which its client
  * asks for at any replica. A task is made of nothing but its request: whether there is one is for the log to say.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { createAdmission } from '../../../runtime/edge/admission.ts';
 import { headerOf } from '../../../runtime/edge/headers.ts';
@@ -21,6 +22,7 @@ const paramsOf = {
   'tasks/update': byId.extend({ inputResponses: z.record(z.string(), z.record(z.string(), z.unknown())) }),
   'tasks/cancel': byId,
 };
+const listOfIds = z.array(z.string());
 export type TaskMethod = keyof typeof paramsOf;
 export const isTaskMethod = (method: string): method is TaskMethod => Object.hasOwn(paramsOf, method);
 
@@ -48,7 +50,11 @@ export const taskProblem = (
 ): McpProblem | undefined => {
   if (method === 'subscriptions/listen') {
     const { taskIds } = (params.notifications ?? {}) as { taskIds?: unknown };
-    return taskIds !== undefined && !declares(speaker) ? tasksWanted() : undefined;
+    if (taskIds === undefined) return undefined;
+    if (!declares(speaker)) return tasksWanted();
+    return listOfIds.safeParse(taskIds).success
+      ? undefined
+      : invalidParams('Invalid params: taskIds: expected strings');
   }
   if (!isTaskMethod(method)) return undefined;
   if (!declares(speaker)) return tasksWanted();
@@ -65,7 +71,19 @@ export interface Tasks {
   begin(visit: Visit, speaker: Speaker, params: unknown): Begun | undefined;
   /** @throws McpProblem; PARLEY_LOG_UNAVAILABLE */
   serve(visit: Visit, method: TaskMethod, params: unknown): Promise<Record<string, unknown>>;
+  /** Which of these tasks are the visitor's. */
+  own(visit: Visit, taskIds: readonly string[]): Promise<OwnTask[]>;
+  /**
+   * Tells of a task as tasks/get would: as it is, and then whenever its status is another.
+   * @returns what ends that. @throws PARLEY_LOG_UNAVAILABLE
+   */
+  watch(visit: Visit, task: OwnTask, tell: (task: Record<string, unknown>) => void): Promise<() => void>;
   close(): void;
+}
+
+export interface OwnTask {
+  taskId: string;
+  ref: TaskRef;
 }
 
 export interface Begun {
@@ -169,6 +187,20 @@ export const createTasks = (edge: Edge): Tasks => {
       if (method === 'tasks/cancel') await cancel(visit, ref);
       else await update(visit, ref, (params.data as z.infer<(typeof paramsOf)['tasks/update']>).inputResponses);
       return {};
+    },
+    own: async (visit, taskIds) => {
+      const refs = await Promise.all(taskIds.map((taskId) => found(visit, taskId).catch(() => undefined)));
+      return taskIds.flatMap((taskId, i) => (refs[i] ? [{ taskId, ref: refs[i] }] : []));
+    },
+    watch: (visit, { taskId, ref }, tell) => {
+      let last: object = {};
+      return following.watch(ref, wordingOf(visit, ref.tool), (state) => {
+        const task = detailedTaskOf(taskId, ref, state, now());
+        const { lastUpdatedAt: _at, pollIntervalMs: _poll, ...said } = task;
+        if (isDeepStrictEqual(said, last)) return;
+        last = said;
+        tell(task);
+      });
     },
     close: () => following.close(),
   };

@@ -92,6 +92,48 @@ const question = (id: string) => ({
 });
 const accept = { action: 'accept', content: { ok: true } };
 
+/** What a stream of `subscriptions/listen` says, message by message, until it is left. */
+const listen = async ({ url }: EdgeForTests, notifications: object) => {
+  const capabilities = { extensions: { [TASKS]: {} } };
+  const _meta = { [META.protocolVersion]: '2026-07-28', [META.clientCapabilities]: capabilities };
+  const body = { jsonrpc: '2.0', id: 'l', method: 'subscriptions/listen', params: { notifications, _meta } };
+  const left = new AbortController();
+  const response = await fetch(`${url}/mcp/files`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+    },
+    signal: left.signal,
+  });
+  const decoder = new TextDecoder();
+  const reader = response.body!.getReader();
+  let read = '';
+  const next = async (): Promise<Heard> => {
+    for (;;) {
+      const end = read.indexOf('\n\n');
+      if (end >= 0) {
+        const data = /^data: (.*)$/m.exec(read.slice(0, end))?.[1];
+        read = read.slice(end + 2);
+        if (data) return JSON.parse(data);
+        continue;
+      }
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`the stream ended: ${read}`);
+      read += decoder.decode(value, { stream: true });
+    }
+  };
+  return { next, leave: () => left.abort() };
+};
+interface Heard {
+  method?: string;
+  params: { status?: string; taskId?: string; [member: string]: unknown };
+}
+
 describe('a call that goes on', () => {
   it('becomes a task, which any instance tells of until its result', async () => {
     const [first, second] = [await world.edge({ taskMs: 1 }), await world.edge()];
@@ -254,5 +296,83 @@ describe('a task', () => {
     for (const method of ['tasks/result', 'tasks/list'])
       expect(await ask(edge, method, { taskId })).toMatchObject({ error: { code: -32601 } });
     expect(await ask(edge, 'tasks/update', { taskId })).toMatchObject({ error: { code: -32602 } });
+  });
+});
+
+describe('a client that listens to tasks', () => {
+  const _meta = { 'io.modelcontextprotocol/subscriptionId': 'l' };
+  const acknowledged = (notifications: object) => ({
+    method: 'notifications/subscriptions/acknowledged',
+    params: { notifications, _meta },
+  });
+  const told = (taskId: string, more: object) => ({
+    method: 'notifications/tasks',
+    params: { _meta, taskId, ttlMs: TTL_MS, ...more },
+  });
+
+  it('is told of each change as tasks/get would tell it, at any instance, until the end', async () => {
+    const [first, second] = [await world.edge({ taskMs: 1 }), await world.edge()];
+    const { taskId, mesh } = await taskAt(first);
+    for (const edge of [first, second]) {
+      const heard = await listen(edge, { taskIds: [taskId] });
+      expect(await heard.next()).toMatchObject(acknowledged({ taskIds: [taskId] }));
+      expect(await heard.next()).toMatchObject(told(taskId, { status: 'working' }));
+      heard.leave();
+    }
+    const streams = [await listen(first, { taskIds: [taskId] }), await listen(second, { taskIds: [taskId] })];
+    for (const heard of streams) for (let i = 0; i < 2; i++) await heard.next();
+    const hear = async (more: object) => {
+      for (const heard of streams) expect(await heard.next()).toMatchObject(told(taskId, more));
+    };
+    await mesh.chunk({ method: 'notifications/progress', params: { progress: 1, message: 'half' } });
+    await hear({ status: 'working', statusMessage: 'half' });
+    await mesh.chunk(question('1-1'));
+    const { id: _, ...asked } = question('1-1');
+    await hear({ status: 'input_required', inputRequests: { '1-1': asked } });
+    await ask(first, 'tasks/update', { taskId, inputResponses: { '1-1': accept } });
+    await hear({ status: 'working' });
+    await mesh.complete(text('done'));
+    const { resultType: _type, _meta: _info, ...ended } = await untilStatus(second, taskId, 'completed');
+    const { pollIntervalMs: _poll, ...same } = ended;
+    await hear(same);
+
+    const late = await listen(await world.edge(), { taskIds: [taskId] });
+    await late.next();
+    expect(await late.next()).toMatchObject(told(taskId, same));
+  });
+
+  it('hears of its own tasks only, and beside them of what else it listens to', async () => {
+    const edge = await world.edge({ taskMs: 1 });
+    const { taskId, mesh } = await taskAt(edge);
+    const own = await listen(edge, { taskIds: [taskId, 'none'] });
+    expect(await own.next()).toEqual({ jsonrpc: '2.0', ...acknowledged({ taskIds: [taskId] }) });
+    await own.next();
+    const both = await listen(edge, { toolsListChanged: true, taskIds: [taskId] });
+    expect(await both.next()).toEqual({
+      jsonrpc: '2.0',
+      ...acknowledged({ toolsListChanged: true, taskIds: [taskId] }),
+    });
+    await both.next();
+    await world.offer('files', 'TOOL', 'write', { name: 'write', inputSchema: { type: 'object' } });
+    expect(await both.next()).toMatchObject({ method: 'notifications/tools/list_changed', params: { _meta } });
+    await mesh.complete(text('done'));
+    for (const heard of [own, both]) expect(await heard.next()).toMatchObject(told(taskId, { status: 'completed' }));
+
+    const none = await listen(edge, { taskIds: ['none'] });
+    expect(await none.next()).toMatchObject(acknowledged({}));
+    expect(await none.next()).toMatchObject({ id: 'l', result: { resultType: 'complete' } });
+    const params = { notifications: { taskIds: taskId } };
+    expect(await ask(edge, 'subscriptions/listen', params)).toMatchObject({ error: { code: -32602 } });
+  });
+
+  it('is told by an instance that stops that it ends', async () => {
+    const edge = await world.edge({ taskMs: 1 });
+    const { taskId } = await taskAt(edge);
+    const heard = await listen(edge, { taskIds: [taskId] });
+    await heard.next();
+    await heard.next();
+    const stopped = edge.stop();
+    expect(await heard.next()).toMatchObject({ id: 'l', result: { resultType: 'complete' } });
+    await stopped;
   });
 });
