@@ -125,3 +125,42 @@ test('a session goes on when the replica that began it is gone', async () => {
   for (let i = 0; i < 4; i += 1)
     expect(textOf(await client.callTool({ name: 'add', arguments: { a: i, b: 1 } }))).toBe(String(i + 1));
 });
+
+test('a subscription goes on when every replica was started anew', async () => {
+  const uri = 'test://watched-resource';
+  const headers = {
+    accept: 'application/json, text/event-stream',
+    'content-type': 'application/json',
+    authorization: `Bearer ${keys.desk}`,
+    'mcp-protocol-version': '2025-11-25',
+  };
+  const ask = (replica: McpReplica, method: string, params: object, more: Record<string, string> = {}) =>
+    fetch(`${replica.url}/mcp/up`, {
+      method: 'POST',
+      headers: { ...headers, ...more },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    });
+  const client = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
+  const begun = await ask(replicas[1]!, 'initialize', client);
+  await begun.text();
+  const session = { 'mcp-session-id': begun.headers.get('mcp-session-id')! };
+  expect(await (await ask(replicas[1]!, 'resources/subscribe', { uri }, session)).text()).toContain('"result":{}');
+  await Promise.all(replicas.map((replica) => replica.stop()));
+
+  const anew = await mesh.serve();
+  await mesh.offers('up', 'RESOURCE', uri);
+  const left = new AbortController();
+  const listened = { headers: { ...headers, ...session }, signal: left.signal };
+  const stream = await fetch(`${anew.url}/mcp/up`, listened);
+  let heard = '';
+  const hear = async () => {
+    for await (const part of stream.body!) heard += Buffer.from(part).toString();
+  };
+  hear().catch(() => {});
+  const touching = { name: 'touch', arguments: { uri } };
+  await until(async () => {
+    await (await ask(anew, 'tools/call', touching, session)).text();
+    return heard.includes('notifications/resources/updated');
+  }, 'the change of the resource');
+  left.abort();
+});

@@ -59,7 +59,7 @@ export const edgeMcp: Service = {
       begun.push(outbound.stop);
       const catalogue = startCatalogue(context, known, connections);
       begun.push(catalogue.stop);
-      const inbound = await startInbound(context, known);
+      const inbound = await startInbound(context, known, (server, uri) => connections.watchOf(server).hold(uri));
       begun.push(inbound.stop);
       return { stop };
     } catch (error) {

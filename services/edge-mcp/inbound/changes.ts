@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { Configuration } from '../../runtime/configuration.ts';
 import type { AnyRecorded, Log } from '../../runtime/log.ts';
+import { RecentIds } from '../../runtime/recent-ids.ts';
 import { type Names, serverOfUri } from './names.ts';
 import type { Seen, Viewer, Visibility } from './visible.ts';
 
@@ -12,13 +13,21 @@ const SETTLE_MS = 50;
 /** A new configuration is noticed within this time. */
 const POLL_MS = 500;
 
+/** Subscribes to a resource at its server. @returns what ends that */
+export type Hold = (server: string, uri: string) => () => void;
+
+export interface Watching {
+  /** Subscribes to these at their servers, and to no others, for as long as it goes on. */
+  hold(uris: readonly string[]): void;
+  end(): void;
+}
+
 export interface Changes {
   /**
    * @param emit told of each change.
    * @param end called where the viewer may see nothing any more.
-   * @returns what ends the watch.
    */
-  watch(viewer: Viewer, emit: (event: ServerEvent) => void, end: () => void): () => void;
+  watch(viewer: Viewer, emit: (event: ServerEvent) => void, end: () => void): Watching;
   /** That definitions changed. */
   changed(): void;
   close(): Promise<void>;
@@ -65,6 +74,7 @@ export const startChanges = async (
   visibility: Pick<Visibility, 'of' | 'names'>,
   configuration: () => Configuration | undefined,
   now: () => number,
+  hold: Hold,
 ): Promise<Changes> => {
   const watchers = new Set<Watcher>();
   let timer: NodeJS.Timeout | undefined;
@@ -99,11 +109,13 @@ export const startChanges = async (
     changed();
   }, POLL_MS).unref();
 
+  const told = new RecentIds();
   const tail = await log.tail(
     ['mesh.server-changes'],
     (record) => {
       const inForce = configuration();
-      if (!inForce) return;
+      if (!inForce || told.has(record.id)) return;
+      told.add(record.id);
       try {
         for (const { viewer, emit } of watchers) {
           const names = visibility.names(inForce, viewer.endpoint);
@@ -122,7 +134,29 @@ export const startChanges = async (
       const watcher: Watcher = { viewer, emit, end, digests: undefined };
       watchers.add(watcher);
       void look(watcher).catch((error) => logger.error({ err: error }, 'what a client sees could not be told'));
-      return () => watchers.delete(watcher);
+      const held = new Map<string, () => void>();
+      const release = (keep: readonly string[]) => {
+        for (const [uri, end] of held)
+          if (!keep.includes(uri)) {
+            held.delete(uri);
+            end();
+          }
+      };
+      return {
+        hold: (uris) => {
+          const inForce = configuration();
+          const names = inForce && visibility.names(inForce, viewer.endpoint);
+          release(uris);
+          for (const uri of uris) {
+            const server = names && serverOfUri(names, uri);
+            if (server && !held.has(uri) && watchers.has(watcher)) held.set(uri, hold(server, uri));
+          }
+        },
+        end: () => {
+          watchers.delete(watcher);
+          release([]);
+        },
+      };
     },
     changed,
     close: async () => {

@@ -147,6 +147,8 @@ export const text = (said: string) => ({ result: { content: [{ type: 'text', tex
 export interface EdgeForTests {
   url: string;
   logged: Record<string, unknown>[];
+  /** The subscriptions that are held at servers: server and URI. */
+  held: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -249,7 +251,12 @@ export const createWorld = async () => {
       const base = contextForTests(memory, { logger, configuration: () => configuration.current });
       const http = createHttpServer({ logger, registry: base.metrics.registry });
       const known = await followDefinitions(memory, logger);
-      const inbound = await startInbound({ ...base, http }, known, {
+      const held: string[] = [];
+      const hold = (server: string, uri: string) => {
+        held.push(`${server} ${uri}`);
+        return () => void held.splice(held.indexOf(`${server} ${uri}`), 1);
+      };
+      const inbound = await startInbound({ ...base, http }, known, hold, {
         ...defaultTimes,
         drainMs: 200,
         sessionMs: 300,
@@ -269,7 +276,7 @@ export const createWorld = async () => {
         await memory.close();
       };
       undo.push(stop);
-      return { url: `http://127.0.0.1:${address.port}`, logged, stop };
+      return { url: `http://127.0.0.1:${address.port}`, logged, held, stop };
     },
     close: async () => {
       for (const step of undo.splice(0).reverse()) await step();

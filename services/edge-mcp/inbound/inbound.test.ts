@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { META } from '../../runtime/mcp/message.ts';
 import { connect, connectV1, createWorld, OTHER_KEY, text, type World } from './harness.ts';
 
@@ -217,7 +217,7 @@ describe.each(eras)('a %s client', (mode) => {
   });
 
   it('hears that what it sees has changed, and of the resources that it listens to', async () => {
-    const { url } = await world.edge();
+    const { url, held } = await world.edge();
     const { client, transport } = await connect(world, url, { mode });
     const heard: string[] = [];
     client.setNotificationHandler('notifications/tools/list_changed', () => void heard.push('tools'));
@@ -232,6 +232,8 @@ describe.each(eras)('a %s client', (mode) => {
       action: 'resource.subscribe',
       resource: { id: 'files/file:///a' },
     });
+
+    await vi.waitFor(() => expect(held).toEqual(['files file:///a']));
 
     const until = async (what: string, again: () => Promise<unknown>) => {
       while (!heard.includes(what)) {
@@ -259,6 +261,7 @@ describe.each(eras)('a %s client', (mode) => {
     const [, ended] = await world.until('mesh.requests', 'RequestReceived', 2);
     expect(ended!.key).toBe(subscribed!.key);
     expect(JSON.parse(ended!.data.request.message.toString())).toMatchObject({ method: 'resources/unsubscribe' });
+    await vi.waitFor(() => expect(held).toEqual([]));
   });
 
   it('pages through five thousand tools', async () => {

@@ -24,7 +24,7 @@ import { account } from './account.ts';
 import { followCards } from './agents/cards.ts';
 import { followUpdates } from './agents/updates.ts';
 import type { Edge } from './answers.ts';
-import { startChanges } from './changes.ts';
+import { type Hold, startChanges } from './changes.ts';
 import { type Door, type Entered, letIn } from './door.ts';
 import { heard, heardTypes } from './events.ts';
 import { createAsking } from './keyed.ts';
@@ -66,10 +66,11 @@ declare module 'fastify' {
   }
 }
 
-/** Resolves once everything that the log knows of sessions is known here. @param known what servers offer; closed by its owner. */
+/** Resolves once everything that the log knows of sessions is known here. @param known what servers offer; closed by its owner. @param hold of the outbound side */
 export const startInbound = async (
   context: ServiceContext,
   known: Pick<KnownDefinitions, 'definitions' | 'changed'>,
+  hold: Hold,
   times = defaultTimes,
 ): Promise<RunningService> => {
   const { metrics, http, configuration, signing, now } = context;
@@ -87,7 +88,7 @@ export const startInbound = async (
     followIdempotencyKeys(log, SOURCE, logger, now),
     followUpdates(log),
     followSessions(log, logger, now, times.sessionMs),
-    startChanges(log, logger, visibility, configuration, now),
+    startChanges(log, logger, visibility, configuration, now, hold),
   ]);
   const tellChanges = known.changed(changes.changed);
   cards.changed(() => {

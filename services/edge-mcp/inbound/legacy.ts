@@ -258,7 +258,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     const end = () => void transport.close();
     const tell = (method: string, params?: { uri: string }) =>
       void transport.send({ jsonrpc: '2.0', method, ...(params && { params }) } as JSONRPCMessage).catch(() => {});
-    const unwatch = changes.watch(
+    const watching = changes.watch(
       { caller: visit.caller, endpoint: visit.endpoint },
       (event) => {
         if (event.kind !== 'resource_updated') return tell(`notifications/${event.kind.replace('_list', '/list')}`);
@@ -268,11 +268,15 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
       },
       end,
     );
-    const unwatchSession = sessions.watch(session.session, ({ closed }) => closed && end());
+    watching.hold(session.subscriptions);
+    const unwatchSession = sessions.watch(session.session, ({ closed, subscriptions }) => {
+      if (closed) end();
+      else watching.hold(subscriptions);
+    });
     streams.add(end);
     visit.response.once('close', () => {
       streams.delete(end);
-      unwatch();
+      watching.end();
       unwatchSession();
       end();
     });

@@ -19,6 +19,10 @@ const withFilter = (message: Message, notifications: Filter): Message => ({
 const stringsOf = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((one) => typeof one === 'string') ? value.slice(0, MAX_SUBSCRIPTIONS) : undefined;
 
+/** The resources that a stream listens to. */
+export const resourcesOf = (message: Message): readonly string[] =>
+  stringsOf(filterOf(message).resourceSubscriptions) ?? [];
+
 /**
  * What the client listens to is asked for upstream, for as long as it does; of resources that it may not subscribe to it
  * hears nothing.

@@ -14,7 +14,7 @@ import { agentIn, ask, type Edge, namesOf, presentation, seenBy } from './answer
 import { type AskedMethod, isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
 import { underKey } from './keyed.ts';
-import { withResources, withTasks } from './listen.ts';
+import { resourcesOf, withResources, withTasks } from './listen.ts';
 import { caching, isList, listOf } from './lists.ts';
 import { errorOf, McpProblem, noSuchMethod, staleState, TASKS } from './problems.ts';
 import type { Exchange } from './relay.ts';
@@ -203,14 +203,17 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
 
       const bus = {
         publish: () => {},
-        subscribe: (listener: (event: ServerEvent) => void) =>
-          changes.watch(
+        subscribe: (listener: (event: ServerEvent) => void) => {
+          const watching = changes.watch(
             { caller, endpoint },
             (event) => {
               if (ofTasks?.wants(event) ?? true) listener(event);
             },
             () => response.destroy(),
-          ),
+          );
+          watching.hold(resourcesOf(body));
+          return watching.end;
+        },
       };
       const names = namesOf(edge, visit);
       const make = async () => {

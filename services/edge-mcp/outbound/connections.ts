@@ -1,5 +1,5 @@
 /** The MCP servers of the configuration, as the outbound edge and the catalogue reach them: one pool of connections per process. */
-import { newId } from '../../runtime/event.ts';
+import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { createDispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { type Ready, readyFor } from '../../runtime/outbound/ready.ts';
@@ -77,6 +77,9 @@ interface Entry {
 
 /** How often it is looked whether a server is configured still. */
 const TIDY_MS = 10_000;
+
+/** Less than half of how often a resource is told of at most. */
+const SAME_CHANGE_MS = 400;
 
 const idOf = (server: string) => `mcp:${server}`;
 const serverOf = (connection: string) => connection.slice('mcp:'.length);
@@ -173,11 +176,15 @@ export const createConnections = (context: ServiceContext): Connections => {
     };
   };
 
+  /** Another process may be told by the server of the same change: they say the same event. */
+  const changeOf = (server: string, uri: string) => derivedId(server, uri, Math.floor(now() / SAME_CHANGE_MS));
+
   const state = (
     said: Pick<Event<'ResourceChanged'>, 'type' | 'data'> | Pick<Event<'ListChanged'>, 'type' | 'data'>,
+    id = newId(),
   ) => {
     const { server } = said.data;
-    const event = { id: newId(), source: 'edge-mcp', key: server, time: now(), correlationId: '', causationId: '' };
+    const event = { id, source: 'edge-mcp', key: server, time: now(), correlationId: '', causationId: '' };
     log
       .append([{ ...event, ...said, traceparent: '' } as Event])
       .catch((error: unknown) => logger.warn({ err: error, server }, `${said.type} was lost`));
@@ -193,7 +200,7 @@ export const createConnections = (context: ServiceContext): Connections => {
     const watch = createWatch(
       standing,
       {
-        resource: (uri) => state({ type: 'ResourceChanged', data: { server, uri } }),
+        resource: (uri) => state({ type: 'ResourceChanged', data: { server, uri } }, changeOf(server, uri)),
         list: (kind) => state({ type: 'ListChanged', data: { server, kind } }),
       },
       logger.child({ server }),

@@ -91,6 +91,28 @@ describe.each([
     expect(changed).toMatchObject({ key: 'one', data: { server: 'one', uri: 'test://watched' } });
   });
 
+  test('is subscribed to again where its connection was lost, for as long as somebody listens', async () => {
+    const server = await startServer(eras);
+    const w = await world({ one: { url: server.url } });
+    const { connections } = await w.edge();
+    const isModern = eras[0] === 'modern';
+    const asks = isModern ? 'subscriptions/listen' : 'resources/subscribe';
+    const naming = () => server.of(asks).filter(({ body }) => JSON.stringify(body).includes('test://watched'));
+    const end = connections.watchOf('one').hold('test://watched');
+    await until(() => naming().length === 1);
+    server.lose();
+    await until(() => naming().length === 2);
+    const says = setInterval(() => server.say({ uri: 'test://watched' }), 50);
+    try {
+      await until(() => w.said.some((r) => r.type === 'ResourceChanged'));
+    } finally {
+      clearInterval(says);
+    }
+    end();
+    if (isModern) await until(() => !JSON.stringify(server.of(asks).at(-1)?.body).includes('test://watched'));
+    else await until(() => server.of('resources/unsubscribe').length === 1);
+  });
+
   test('is asked by the mesh itself, and answers whole', async () => {
     const server = await startServer(eras);
     const w = await world({ one: { url: server.url } });

@@ -108,6 +108,8 @@ export interface TestServer {
   /** How many calls of `wait` it heard to be cancelled. */
   cancelled(): number;
   sessions: Map<string, NodeStreamableHTTPServerTransport>;
+  /** As if it were started anew: of sessions nothing is known, and streams are cut off. */
+  lose(): void;
   /** Says to every session, and to every subscription, what changed. */
   say(what: 'tools' | { uri: string }): void;
 }
@@ -127,7 +129,9 @@ export const startServer = async (eras: readonly ('modern' | 'legacy')[]): Promi
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32_001, message } }));
   };
+  const open = new Set<ServerResponse>();
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    open.add(response.once('close', () => open.delete(response)));
     const got = await read(request);
     received.push(got);
     const id = request.headers['mcp-session-id'];
@@ -166,6 +170,11 @@ export const startServer = async (eras: readonly ('modern' | 'legacy')[]): Promi
     of: (method) => received.filter(({ body }) => body?.method === method),
     cancelled: () => cancelled,
     sessions,
+    lose: () => {
+      sessions.clear();
+      servers.clear();
+      for (const response of open) response.destroy();
+    },
     say: (what) => {
       if (what === 'tools') modern.notify.toolsChanged();
       else modern.notify.resourceUpdated(what.uri);

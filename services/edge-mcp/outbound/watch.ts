@@ -1,4 +1,5 @@
 /** What a server says without being asked: that its lists, or resources that somebody subscribed to, changed. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JSONRPCNotification, McpSubscription } from '@modelcontextprotocol/client';
 import type { Logger } from 'pino';
@@ -15,6 +16,8 @@ export interface Watch {
   subscribe(uri: string, who: string, signal: AbortSignal): Promise<void>;
   /** @throws as subscribe */
   unsubscribe(uri: string, who: string, signal: AbortSignal): Promise<void>;
+  /** Subscribes, at every connection anew, until what it returns is called. What the server refuses is not told of. */
+  hold(uri: string): () => void;
   close(): void;
 }
 
@@ -141,6 +144,28 @@ export const createWatch = (
     void go();
   };
 
+  /** Whether nobody is left. */
+  const leave = (uri: string, who: string): boolean => {
+    const known = subscribed.get(uri);
+    if (!known?.delete(who) || known.size > 0) return false;
+    telling.delete(uri);
+    return subscribed.delete(uri);
+  };
+
+  /** At the connection that there is; at the next one all are subscribed to. */
+  const takeUp = async (uri: string): Promise<void> => {
+    const { standing: own, limits } = await standing(closed);
+    if (own.channel.isModern) await relisten(own);
+    else await ask(own.channel, 'resources/subscribe', { uri }, limits, closed);
+  };
+
+  const unsubscribe: Watch['unsubscribe'] = async (uri, who, signal) => {
+    if (!leave(uri, who)) return;
+    const { standing: own, limits } = await standing(signal);
+    if (!own.channel.isModern) await ask(own.channel, 'resources/unsubscribe', { uri }, limits, signal);
+    else await relisten(own);
+  };
+
   return {
     heard: ({ method, params }) => {
       const kind = kinds[method];
@@ -175,19 +200,21 @@ export const createWatch = (
         else await relisten(own);
         start();
       } catch (error) {
-        subscribed.delete(uri);
+        leave(uri, who);
         throw error;
       }
     },
-    unsubscribe: async (uri, who, signal) => {
+    unsubscribe,
+    hold: (uri) => {
+      const who = randomUUID();
       const known = subscribed.get(uri);
-      known?.delete(who);
-      if (!known || known.size > 0) return;
-      subscribed.delete(uri);
-      telling.delete(uri);
-      const { standing: own, limits } = await standing(signal);
-      if (!own.channel.isModern) await ask(own.channel, 'resources/unsubscribe', { uri }, limits, signal);
-      else await relisten(own);
+      if (known) known.add(who);
+      else if (subscribed.size < MAX_URIS) {
+        subscribed.set(uri, new Set([who]));
+        if (isGoing) takeUp(uri).catch(() => {});
+        else start();
+      }
+      return () => void unsubscribe(uri, who, closed).catch(() => {});
     },
     close: () => closing.abort(new Error('closed')),
   };
