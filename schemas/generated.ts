@@ -274,15 +274,15 @@ export interface Decision {
 }
 
 /** What an MCP server offers. */
-export type DefinitionKind = 'UNSPECIFIED' | 'TOOL' | 'PROMPT' | 'RESOURCE' | 'RESOURCE_TEMPLATE';
+export type DefinitionKind = 'UNSPECIFIED' | 'TOOL' | 'PROMPT' | 'RESOURCE' | 'RESOURCE_TEMPLATE' | 'INSTRUCTIONS';
 
-/** A tool, prompt or resource, as its server describes it now: latest per definition. */
+/** A tool, prompt or resource, as its server describes it now, or what the server wants models to know: latest per definition. */
 export interface DefinitionObserved {
   /** Its server's name in mesh.yaml. */
   server: string;
   /** What it is. */
   kind: DefinitionKind;
-  /** The server's own name for it: of a tool or prompt its name, of a resource its URI, of a template its URI template. */
+  /** The server's own name for it: of a tool or prompt its name, of a resource its URI, of a template its URI template; of a server's instructions: instructions. */
   name: string;
   /** As MCP has it, as JSON with sorted keys; empty where it is gone. */
   definition: Buffer;
@@ -709,7 +709,7 @@ export interface ServerObserved {
   capabilities: Buffer;
   /** MCP Implementation: name, title and version, as JSON. */
   info: Buffer;
-  /** For the model, as the server gives them; empty: none. */
+  /** Empty: what is for the model is observed as a definition of its own, to be reviewed. */
   instructions: string;
   /** Why it could not be reached; empty: it could. */
   problem: string;

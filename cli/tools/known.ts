@@ -38,7 +38,13 @@ export const readKnown = async (log: Log): Promise<Known> => {
 };
 
 /** What a kind is called on the command line. */
-export const kinds = { tool: 'TOOL', prompt: 'PROMPT', resource: 'RESOURCE', template: 'RESOURCE_TEMPLATE' } as const;
+export const kinds = {
+  tool: 'TOOL',
+  prompt: 'PROMPT',
+  resource: 'RESOURCE',
+  template: 'RESOURCE_TEMPLATE',
+  instructions: 'INSTRUCTIONS',
+} as const;
 export type KindWord = keyof typeof kinds;
 export const kindWords = Object.keys(kinds) as KindWord[];
 

@@ -4,7 +4,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { expect, test } from 'vitest';
 import { AnsweredError, type Peer } from '../outbound/connections.ts';
 import { askServer, type Listing } from './ask-server.ts';
-import { assess, assessText } from './assess.ts';
+import { assess } from './assess.ts';
 import { connected, connectionsTo, listingServer, peerOf } from './connections-for-tests.ts';
 
 const clean = (bytes: Buffer) => bytes;
@@ -26,13 +26,15 @@ test('all pages of all lists are read', async () => {
     listingServer(() => lists, { page: 10, instructions: 'Hi.' }),
   );
   expect(offered.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+    'INSTRUCTIONS instructions',
     ...lists.tools.map(({ name }) => `TOOL ${name}`),
     'PROMPT p',
     'RESOURCE a:b',
     'RESOURCE_TEMPLATE a:{b}',
   ]);
   expect({ leftOut, cutShort }).toEqual({ leftOut: [], cutShort: undefined });
-  expect(peer).toMatchObject({ info: { name: 'lister' }, instructions: 'Hi.' });
+  expect(peer).toMatchObject({ info: { name: 'lister' } });
+  expect(offered[0]!.definition.toString()).toBe('{"instructions":"Hi."}');
 });
 
 test('ten thousand tools are read', async () => {
@@ -120,10 +122,10 @@ test.each(['everything', 'filesystem', 'memory'])(
     });
     const client = await connected(transport);
     try {
-      const { offered, peer, leftOut } = await askServer(peerOf(client), clean);
+      const { offered, leftOut } = await askServer(peerOf(client), clean);
       expect(offered.length).toBeGreaterThan(5);
       expect(leftOut).toEqual([]);
-      expect([...offered.flatMap((one) => assess(one)), ...assessText('instructions', peer.instructions)]).toEqual([]);
+      expect(offered.flatMap((one) => assess(one))).toEqual([]);
     } finally {
       await client.close();
     }

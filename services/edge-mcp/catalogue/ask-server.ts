@@ -1,11 +1,10 @@
 /** Asks a server for all that it offers. */
-import type { DefinitionKind } from '../../runtime/mcp/definitions.ts';
 import { AnsweredError, type Peer } from '../outbound/connections.ts';
 import { isObject } from './json.ts';
-import { type LeftOut, type Offered, readAll } from './offered.ts';
+import { type LeftOut, type Offered, readAll, readInstructions } from './offered.ts';
 
 export interface Listing {
-  peer: Pick<Peer, 'protocolVersions' | 'capabilities' | 'info' | 'instructions'>;
+  peer: Pick<Peer, 'protocolVersions' | 'capabilities' | 'info'>;
   offered: Offered[];
   leftOut: LeftOut[];
   /** Why there may be more than this; undefined: this is all. */
@@ -26,7 +25,7 @@ const lists = [
   { kind: 'PROMPT', method: 'prompts/list', of: 'prompts', capability: 'prompts' },
   { kind: 'RESOURCE', method: 'resources/list', of: 'resources', capability: 'resources' },
   { kind: 'RESOURCE_TEMPLATE', method: 'resources/templates/list', of: 'resourceTemplates', capability: 'resources' },
-] as const satisfies { kind: DefinitionKind; method: string; of: string; capability: string }[];
+] as const;
 
 const METHOD_NOT_FOUND = -32601;
 
@@ -41,7 +40,7 @@ const page = async (peer: Peer, method: string, cursor: string | undefined) => {
 };
 
 /**
- * All pages of all lists, as far as the bounds go.
+ * Its instructions, and all pages of all lists, as far as the bounds go.
  * @param clean takes out what must not be recorded.
  * @throws what `peer.request` throws; Error where an answer is no list.
  */
@@ -52,11 +51,16 @@ export const askServer = async (
 ): Promise<Listing> => {
   const { protocolVersions, capabilities, info, instructions } = peer;
   const listing: Listing = {
-    peer: { protocolVersions, capabilities, info, instructions },
+    peer: { protocolVersions, capabilities, info },
     offered: [],
     leftOut: [],
     cutShort: undefined,
   };
+  if (instructions !== '') {
+    const read = readInstructions(instructions, clean);
+    if ('reason' in read) listing.leftOut.push(read);
+    else listing.offered.push(read);
+  }
   let [left, bytesLeft] = [bounds.definitions, bounds.bytes];
   for (const { kind, method, of, capability } of lists) {
     if (!isObject(capabilities[capability])) continue;

@@ -4,7 +4,7 @@ import type * as mesh from '../../../schemas/generated.ts';
 import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { type Definition, type Definitions, keyOf } from '../../runtime/mcp/definitions.ts';
 import type { Listing } from './ask-server.ts';
-import { assess, assessText, type Surroundings } from './assess.ts';
+import { assess, type Surroundings } from './assess.ts';
 
 export interface Seen {
   server: mesh.ServerObserved | undefined;
@@ -39,17 +39,14 @@ export const observeUnreachable = (
     server,
     capabilities: before?.capabilities ?? Buffer.from('{}'),
     info: before?.info ?? Buffer.from('{}'),
-    instructions: before?.instructions ?? '',
+    instructions: '',
     protocolVersions: [],
     problem,
   };
   return isSame(now, before) ? undefined : now;
 };
 
-/**
- * A server's instructions are reviewed by nobody: suspicious ones are left out.
- * @param clean takes out what must not be recorded.
- */
+/** @param clean takes out what must not be recorded. */
 export const observe = async (
   server: string,
   { peer, offered, cutShort }: Listing,
@@ -57,13 +54,12 @@ export const observe = async (
   surroundings: Surroundings,
   clean: (bytes: Buffer) => Buffer,
 ): Promise<Seen> => {
-  const suspicious = assessText('instructions', peer.instructions);
   const now: mesh.ServerObserved = {
     server,
     protocolVersions: [...peer.protocolVersions],
     capabilities: clean(Buffer.from(canonicalJson(peer.capabilities))),
     info: clean(Buffer.from(canonicalJson(peer.info))),
-    instructions: suspicious.length > 0 ? '' : clean(Buffer.from(peer.instructions)).toString(),
+    instructions: '',
     problem: '',
   };
   const known = new Map<string, Definition>();
@@ -93,9 +89,6 @@ export const observe = async (
   return {
     server: isSame(now, servers.get(server)) ? undefined : now,
     definitions,
-    leftOut: [
-      ...suspicious.map((finding) => `its instructions: ${finding}`),
-      ...(tooMany > 0 ? [`${tooMany} definitions: it has had more than ${MOST_NAMES} names`] : []),
-    ],
+    leftOut: tooMany > 0 ? [`${tooMany} definitions: it has had more than ${MOST_NAMES} names`] : [],
   };
 };

@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { canonicalJson } from '../../runtime/canonical-json.ts';
-import type { DefinitionKind } from '../../runtime/mcp/definitions.ts';
+import { type DefinitionKind, INSTRUCTIONS } from '../../runtime/mcp/definitions.ts';
 import { InvalidHeader, mirroredBy } from '../outbound/param-headers.ts';
 import { digestOf, isDeeperThan, isObject } from './json.ts';
 
@@ -32,10 +32,13 @@ const MAX_NAME = 2048;
 /** Definitions that are read before others of the process have their turn. */
 const AT_ONCE = 200;
 
+/** What servers list; their instructions they give when they are first talked to. */
+type ListedKind = Exclude<DefinitionKind, 'INSTRUCTIONS'>;
+
 const nameField = { TOOL: 'name', PROMPT: 'name', RESOURCE: 'uri', RESOURCE_TEMPLATE: 'uriTemplate' } as const;
 
 /** Without what says how a resource is just now: its size and the time of its last change would make it another one each time. */
-const lasting = (kind: DefinitionKind, { size, annotations, ...rest }: Readonly<Record<string, unknown>>) => {
+const lasting = (kind: ListedKind, { size, annotations, ...rest }: Readonly<Record<string, unknown>>) => {
   const hints = isObject(annotations)
     ? Object.fromEntries(Object.entries(annotations).filter(([hint]) => hint !== 'lastModified'))
     : annotations;
@@ -59,7 +62,7 @@ const illMirrored = (inputSchema: unknown): string | undefined => {
  * @param clean takes out what must not be recorded: the mesh's secrets, where the server echoes them.
  */
 export const readOffered = (
-  kind: DefinitionKind,
+  kind: ListedKind,
   listed: unknown,
   clean: (bytes: Buffer) => Buffer = (bytes) => bytes,
 ): Offered | LeftOut => {
@@ -72,14 +75,23 @@ export const readOffered = (
   if (isDeeperThan(listed, MAX_LEVELS)) return without(`it is nested deeper than ${MAX_LEVELS} levels`);
   const ill = kind === 'TOOL' && illMirrored(listed.inputSchema);
   if (ill) return without(ill);
-  const definition = clean(Buffer.from(canonicalJson(lasting(kind, listed))));
-  if (definition.length > MAX_BYTES) return without(`it is larger than ${MAX_BYTES} bytes`);
+  return pinned(kind, name, lasting(kind, listed), clean);
+};
+
+const pinned = (kind: DefinitionKind, name: string, value: object, clean: (bytes: Buffer) => Buffer) => {
+  const definition = clean(Buffer.from(canonicalJson(value)));
+  if (definition.length > MAX_BYTES)
+    return { kind, name: name.slice(0, 200), reason: `it is larger than ${MAX_BYTES} bytes` };
   return { kind, name, definition, digest: digestOf(definition), times: 1 };
 };
 
+/** A server's instructions as they are recorded, in the form in which MCP has them. @param clean as of `readOffered` */
+export const readInstructions = (instructions: string, clean: (bytes: Buffer) => Buffer): Offered | LeftOut =>
+  pinned('INSTRUCTIONS', INSTRUCTIONS, { instructions: instructions.toWellFormed() }, clean);
+
 /** All that is listed of one kind: each name once. */
 export const readAll = async (
-  kind: DefinitionKind,
+  kind: ListedKind,
   listed: readonly unknown[],
   clean?: (bytes: Buffer) => Buffer,
 ): Promise<{ offered: Offered[]; leftOut: LeftOut[] }> => {

@@ -1,5 +1,5 @@
 /**
- * When a change is harmless: only the text of descriptions and titles is another, a few words of it, and none of them can tell
+ * When a change is harmless: only the text of descriptions, titles and instructions is another, a few words of it, and none of them can tell
  * a model what to do or where to go.
  */
 import type { Change } from './difference.ts';
@@ -17,7 +17,7 @@ const values: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'exampl
 const isText = ({ pointer, before, after }: Change): boolean => {
   const path = pointer.split('/').slice(1);
   return (
-    ['description', 'title'].includes(path.at(-1)!) &&
+    (['description', 'title'].includes(path.at(-1)!) || pointer === '/instructions') &&
     !path.some((segment) => values.has(segment)) &&
     typeof before === 'string' &&
     typeof after === 'string'

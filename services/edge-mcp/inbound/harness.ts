@@ -235,13 +235,13 @@ export const createWorld = async () => {
         definition: bytes,
       });
     },
-    observe: (server: string, capabilities: object, instructions = '') =>
+    observe: (server: string, capabilities: object) =>
       state('ServerObserved', `${server}/`, {
         server,
         protocolVersions: ['2025-11-25'],
         capabilities: Buffer.from(JSON.stringify(capabilities)),
         info: Buffer.from(JSON.stringify({ name: server, version: '1' })),
-        instructions,
+        instructions: '',
         problem: '',
       }),
     edge: async (times: Partial<InboundTimes> = {}): Promise<EdgeForTests> => {

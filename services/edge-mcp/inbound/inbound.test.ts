@@ -5,7 +5,8 @@ import { connect, connectV1, createWorld, OTHER_KEY, text, type World } from './
 let world: World;
 beforeEach(async () => {
   world = await createWorld();
-  await world.observe('files', { tools: {}, prompts: {}, resources: { subscribe: true }, logging: {} }, 'Read first.');
+  await world.observe('files', { tools: {}, prompts: {}, resources: { subscribe: true }, logging: {} });
+  await world.offer('files', 'INSTRUCTIONS', 'instructions', { instructions: 'Read first.' });
   await world.observe('web', { tools: {} });
   await world.offer('files', 'TOOL', 'read', {
     name: 'read',

@@ -1,7 +1,7 @@
 /** What the mesh answers by itself: lists, and what an endpoint says of itself. Pure. */
 import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { Definitions } from '../../runtime/mcp/definitions.ts';
+import { type Definitions, instructionsInForce } from '../../runtime/mcp/definitions.ts';
 import type { Names } from './names.ts';
 import { invalidParams } from './problems.ts';
 import type { Seen } from './visible.ts';
@@ -107,11 +107,11 @@ export const infoOf = ({ title }: Names, endpoint: string, version: string): Imp
 });
 
 /** Those of the mesh file, else of the servers of which the caller sees something. */
-export const instructionsOf = (names: Names, seen: Seen, { servers }: Definitions): string | undefined => {
+export const instructionsOf = (names: Names, seen: Seen, definitions: Definitions): string | undefined => {
   if (names.instructions !== undefined) return names.instructions;
   const usable = new Set([seen.tools, seen.prompts, seen.resources, seen.templates].flat().map(({ server }) => server));
   const said = names.servers.flatMap((server) => {
-    const instructions = usable.has(server) ? servers.get(server)?.instructions : undefined;
+    const instructions = usable.has(server) ? instructionsInForce(definitions, server) : undefined;
     return instructions ? [{ server, instructions }] : [];
   });
   if (said.length === 0) return undefined;

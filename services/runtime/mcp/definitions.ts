@@ -10,6 +10,9 @@ export type DefinitionKind = Exclude<mesh.DefinitionKind, 'UNSPECIFIED'>;
 /** Where it stands: may be used, waits for a review, was refused, or is gone from its server. */
 export type Standing = 'in-force' | 'held-back' | 'rejected' | 'gone';
 
+/** The name of a server's instructions, of which it has one text. */
+export const INSTRUCTIONS = 'instructions';
+
 export interface Definition {
   server: string;
   kind: DefinitionKind;
@@ -100,3 +103,11 @@ const hintsIn = ofObserved((listed): Record<string, string> => {
 /** MCP ToolAnnotations, as policies test them: the hints that the server gives, as text. */
 export const annotationsOf = ({ observed }: Definition): Readonly<Record<string, string>> =>
   observed ? hintsIn(observed) : {};
+
+const textIn = ofObserved((listed) => (JSON.parse(listed.toString()) as { instructions: string }).instructions);
+
+/** What a server wants models to know, where it may be told. */
+export const instructionsInForce = (definitions: Definitions, server: string): string | undefined => {
+  const definition = definitionOf(definitions, server, 'INSTRUCTIONS', INSTRUCTIONS);
+  return definition?.observed && standingOf(definition) === 'in-force' ? textIn(definition.observed) : undefined;
+};

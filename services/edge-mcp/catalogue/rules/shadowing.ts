@@ -49,14 +49,21 @@ export const indexOf = (all: Iterable<Neighbour>): Index => {
     besides: (kin) => {
       const other = ({ server }: Neighbour) => !kin.has(server);
       return {
-        alike: (kind, name) => alike.get(likeness(kind, name))?.find(other),
+        // Every server's instructions are called the same.
+        alike: (kind, name) => (kind === 'INSTRUCTIONS' ? undefined : alike.get(likeness(kind, name))?.find(other)),
         called: (name) => called.get(name.toLowerCase())?.find(other),
       };
     },
   };
 };
 
-const thing = { TOOL: 'tool', PROMPT: 'prompt', RESOURCE: 'resource', RESOURCE_TEMPLATE: 'resource template' } as const;
+const thing = {
+  TOOL: 'tool',
+  PROMPT: 'prompt',
+  RESOURCE: 'resource',
+  RESOURCE_TEMPLATE: 'resource template',
+  INSTRUCTIONS: 'text',
+} as const;
 
 const MOST_TOLD = 5;
 
