@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { META } from '../../runtime/mcp/message.ts';
+import { META, withdrawal } from '../../runtime/mcp/message.ts';
 import { connect, connectV1, createWorld, OTHER_KEY, text, type World } from './harness.ts';
 
 let world: World;
@@ -288,6 +288,47 @@ describe.each(eras)('a %s client', (mode) => {
     await expect(client.request({ method: 'tools/list', params: { cursor: 'x' } })).rejects.toMatchObject({
       code: -32602,
     });
+  });
+});
+
+describe('a question that its server withdraws', () => {
+  const question = {
+    id: 'q-1',
+    method: 'elicitation/create',
+    params: { mode: 'form', message: 'Sure?', requestedSchema: { type: 'object', properties: {} } },
+  };
+
+  it('is withdrawn from a client that has it', async () => {
+    const { url } = await world.edge();
+    const asked = Promise.withResolvers<void>();
+    const withdrawn = Promise.withResolvers<unknown>();
+    world.behave(async (mesh) => {
+      await mesh.chunk(question);
+      await asked.promise;
+      await mesh.chunk(withdrawal('q-1', 'Too late.'));
+      await withdrawn.promise;
+      await mesh.complete(text('never mind'));
+    });
+    const { client } = await connect(world, url, { mode: 'legacy', elicit: () => ({}) });
+    client.setRequestHandler('elicitation/create', (_, { mcpReq }) => {
+      mcpReq.signal.addEventListener('abort', () => withdrawn.resolve(mcpReq.signal.reason));
+      asked.resolve();
+      return new Promise(() => {});
+    });
+    expect(await client.callTool({ name: 'secret' })).toMatchObject(text('never mind').result);
+    expect(await withdrawn.promise).toBe('Too late.');
+  });
+
+  it('may still be answered by a client that comes back with it', async () => {
+    const { url } = await world.edge();
+    world.behave(async (mesh) => {
+      await mesh.chunk(question);
+      await mesh.chunk(withdrawal('q-1', 'Too late.'));
+      await world.until('mesh.inputs', 'InputProvided');
+      await mesh.complete(text('never mind'));
+    });
+    const { client } = await connect(world, url, { mode: 'modern', elicit: () => ({ action: 'decline' }) });
+    expect(await client.callTool({ name: 'secret' })).toMatchObject(text('never mind').result);
   });
 });
 

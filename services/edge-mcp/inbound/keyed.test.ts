@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { happened } from '../../runtime/given.ts';
-import { META } from '../../runtime/mcp/message.ts';
+import { META, withdrawal, writeChunk } from '../../runtime/mcp/message.ts';
 import {
   answerOf,
   connect,
@@ -252,6 +252,8 @@ describe('of what was said before a call was repeated', () => {
     expect(stillToTell([answered, one, progress, two])).toEqual([two]);
     const later = question('one', 2);
     expect(stillToTell([one, later])).toEqual([later]);
+    const withdrawn = happened('ResponseChunk', { index: 2, attempt: 1, payload: writeChunk(withdrawal('two', '')) });
+    expect(stillToTell([one, two, withdrawn])).toEqual([one]);
   });
 
   it('the end is told alone', () => {

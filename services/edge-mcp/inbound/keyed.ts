@@ -14,7 +14,7 @@ import {
 import { createAskUnderKey, type KeyedCall, type Listening } from '../../runtime/edge/idempotency-asking.ts';
 import { inWords } from '../../runtime/edge/idempotency-outcome.ts';
 import type { Log } from '../../runtime/log.ts';
-import { isModern, isQuestion, type McpQuestion, readChunk } from '../../runtime/mcp/message.ts';
+import { isModern, isQuestion, type McpQuestion, readChunk, withdrawnBy } from '../../runtime/mcp/message.ts';
 import { type HeardEvent, heardTopics, heardTypes } from './events.ts';
 import { invalidParams, keyReused, tooManyReplays } from './problems.ts';
 import { KEY_META, SOURCE, type Speaker } from './request.ts';
@@ -82,6 +82,9 @@ const questionIn = (event: HeardEvent): McpQuestion | undefined => {
   return isQuestion(chunk) ? chunk : undefined;
 };
 
+const withdrawnIn = (event: HeardEvent): string | undefined =>
+  event.type === 'ResponseChunk' ? withdrawnBy(readChunk(event.data.payload)) : undefined;
+
 /**
  * Of what was said before a call was repeated: how it ended, or what its server waits to be answered. What its client was told
  * along the way is past.
@@ -89,11 +92,12 @@ const questionIn = (event: HeardEvent): McpQuestion | undefined => {
 export const stillToTell = (events: readonly HeardEvent[]): HeardEvent[] => {
   const answered = new Set(events.flatMap((e) => (e.type === 'InputProvided' ? [e.data.inputId] : [])));
   const attempt = Math.max(0, ...events.map((e) => (e.type === 'ResponseChunk' ? e.data.attempt : 0)));
+  const withdrawn = new Set(events.flatMap((e) => withdrawnIn(e) ?? []));
   const isOver = events.some(isEnd);
   const waits = (event: HeardEvent) => {
     if (isOver || event.type !== 'ResponseChunk' || event.data.attempt < attempt) return false;
     const question = questionIn(event);
-    return question !== undefined && !answered.has(question.id);
+    return question !== undefined && !answered.has(question.id) && !withdrawn.has(question.id);
   };
   return events.filter((event) => event.type === 'RequestPermitted' || isEnd(event) || waits(event));
 };

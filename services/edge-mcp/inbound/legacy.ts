@@ -6,7 +6,7 @@ import { headerOf } from '../../runtime/edge/headers.ts';
 import { isLogUnavailable } from '../../runtime/errors.ts';
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
-import type { McpOutcome } from '../../runtime/mcp/message.ts';
+import { type McpOutcome, withdrawal } from '../../runtime/mcp/message.ts';
 import { ask, type Edge, presentation, seenBy } from './answers.ts';
 import { isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
@@ -180,6 +180,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
           await tell({ id: questionId(visit.requestId, inputId), ...question });
           return undefined;
         },
+        withdraw: (inputId, reason) => tell(withdrawal(questionId(visit.requestId, inputId), reason)),
       });
       if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
         const { uri } = params as { uri: string };

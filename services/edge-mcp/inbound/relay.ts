@@ -13,6 +13,7 @@ import {
   type McpQuestion,
   readChunk,
   readOutcome,
+  withdrawnBy,
 } from '../../runtime/mcp/message.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { MAX_TIMER_MS } from '../../runtime/times.ts';
@@ -61,6 +62,8 @@ export interface Exchange {
   speaker: Speaker;
   /** Aborted, with a StopReason, when nobody waits any more. */
   signal: AbortSignal;
+  /** Tells the client that the server waits for an answer to this question no more. */
+  withdraw?(inputId: string, reason: unknown): Promise<void>;
   /** What it is under, where it is. */
   key?: Key | undefined;
   tell(notification: McpNotification): Promise<void>;
@@ -217,6 +220,11 @@ const follow = async (
           if (event.key !== exchange.contextId) break;
           const end = await exchange.question(chunk, event);
           if (end) return end;
+          break;
+        }
+        const withdrawn = withdrawnBy(chunk);
+        if (withdrawn !== undefined) {
+          if (event.key === exchange.contextId) await exchange.withdraw?.(withdrawn, chunk.params?.reason);
           break;
         }
         const told = toldOf(chunk, exchange.speaker);

@@ -15,8 +15,11 @@ export interface Call {
   wantsProgress: boolean;
   /** Told of progress and log messages. */
   notify(notification: McpNotification): void;
-  /** Has a question of the server answered by whoever called. @throws never */
-  ask(question: McpNotification): Promise<McpOutcome>;
+  /**
+   * Has a question of the server answered by whoever called.
+   * @param withdrawn aborted, with the server's reason, when it waits for no answer any more. @throws never
+   */
+  ask(question: McpNotification, withdrawn: AbortSignal): Promise<McpOutcome>;
   signal: AbortSignal;
 }
 
@@ -63,7 +66,8 @@ export const makeCall = async (
   ended.promise.catch(() => {});
   let bytes = 0;
   let messages = 0;
-  let open = 0;
+  /** The server's questions, by its ids. */
+  const open = new Map<string | number, AbortController>();
   let isFirst = true;
   let timer: NodeJS.Timeout | undefined;
 
@@ -85,7 +89,7 @@ export const makeCall = async (
   };
   const wait = () => {
     clearTimeout(timer);
-    if (open > 0 || isOver) return;
+    if (open.size > 0 || isOver) return;
     timer = setTimeout(() => cancel(tooQuiet(isFirst)), isFirst ? limits.firstByteTimeoutMs : limits.idleTimeoutMs);
   };
   const active = () => {
@@ -97,14 +101,18 @@ export const makeCall = async (
     void line.send({ jsonrpc: '2.0', id, ...said } as JSONRPCMessage);
   const asked = async (id: string | number, question: McpNotification) => {
     if (question.method === 'ping') return answer(id, { result: {} });
-    open += 1;
+    const withdrawing = new AbortController();
+    open.set(id, withdrawing);
     clearTimeout(timer);
-    const said = await call.ask(question);
-    open -= 1;
+    const said = await call.ask(question, withdrawing.signal);
+    open.delete(id);
     if (isOver) return;
     wait();
-    answer(id, said);
+    if (!withdrawing.signal.aborted) answer(id, said);
   };
+
+  const withdraw = ({ requestId, reason }: Record<string, unknown> = {}) =>
+    open.get(requestId as string | number)?.abort(typeof reason === 'string' ? reason : '');
 
   const message = (said: JSONRPCMessage) => {
     if (isOver) return;
@@ -119,6 +127,7 @@ export const makeCall = async (
       );
     if ('method' in said) {
       if ('id' in said) void asked(said.id, { method: said.method, params: said.params });
+      else if (said.method === 'notifications/cancelled') withdraw(said.params);
       else if (RELAYED.has(said.method)) call.notify(relayed(said));
     } else if (said.id === line.id) {
       const outcome: McpOutcome =

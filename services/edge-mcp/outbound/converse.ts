@@ -18,8 +18,8 @@ export interface Conversing {
   client: McpClient;
   /** Told of progress and log messages. */
   notify(notification: McpNotification): void;
-  /** Asks the client. @throws never */
-  ask(question: McpNotification): Promise<McpOutcome>;
+  /** Asks the client. @param withdrawn as `Call.ask` has it. @throws never */
+  ask(question: McpNotification, withdrawn: AbortSignal): Promise<McpOutcome>;
   /** Headers that repeat arguments. */
   headers: Record<string, string>;
   limits: Limits;
@@ -46,10 +46,15 @@ const isWanted = ({ method, params }: McpNotification, { protocolVersion, logLev
 const MAX_ROUNDS = 10;
 const UNSUPPORTED_VERSION = -32022;
 
-const refusing = (given: Conversing, question: McpNotification): Promise<McpOutcome> => {
+/** What an answer asks for it cannot withdraw. */
+const NEVER = new AbortController().signal;
+
+const refusing = (given: Conversing, question: McpNotification, withdrawn = NEVER): Promise<McpOutcome> => {
   const needed = CAPABILITY[question.method];
   const can = needed !== undefined && given.client.capabilities[needed] !== undefined;
-  return can ? given.ask(question) : Promise.resolve({ error: { code: -32601, message: 'Method not found' } });
+  return can
+    ? given.ask(question, withdrawn)
+    : Promise.resolve({ error: { code: -32601, message: 'Method not found' } });
 };
 
 const callOnce = async (channel: Channel, given: Conversing, request: McpRequest): Promise<McpOutcome> => {
@@ -65,7 +70,7 @@ const callOnce = async (channel: Channel, given: Conversing, request: McpRequest
       notify: (notification) => {
         if (isWanted(notification, client)) given.notify(notification);
       },
-      ask: (question) => refusing(given, question),
+      ask: (question, withdrawn) => refusing(given, question, withdrawn),
       signal,
     },
     limits,

@@ -57,6 +57,8 @@ export const openSession = async (
     }
     if (message.method === 'notifications/message') listener?.message(message);
     if (message.method === 'notifications/progress') calls.get(String(message.params?.progressToken))?.message(message);
+    // It names a question, which one of them knows.
+    if (message.method === 'notifications/cancelled') for (const one of calls.values()) one.message(message);
     heard(message);
     return false;
   });

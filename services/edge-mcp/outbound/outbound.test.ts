@@ -143,6 +143,19 @@ describe('a question', () => {
     expect((await w.answer(call)).result.content).toEqual([{ type: 'text', text: 'hello Ada' }]);
   });
 
+  test('that its server withdraws is withdrawn from the client', async () => {
+    const server = await startServer(['legacy']);
+    const w = await world({ one: { url: server.url } });
+    await w.edge();
+    const call = await w.tool('one', 'withdraws', {}, { ...legacyClient, capabilities: asking });
+    const [, chunk] = await w.wait('ResponseChunk', call, 2);
+    expect(JSON.parse(chunk!.data.payload.toString())).toMatchObject({
+      method: 'notifications/cancelled',
+      params: { requestId: '1-1', reason: expect.any(String) },
+    });
+    expect((await w.answer(call)).result.content).toEqual([{ type: 'text', text: 'never mind' }]);
+  });
+
   test('goes to the client whose call it is, of many that are in flight', async () => {
     const server = await startServer(['legacy']);
     const w = await world({ one: { url: server.url } });

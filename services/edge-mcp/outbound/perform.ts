@@ -6,6 +6,7 @@ import {
   type McpOutcome,
   type McpRequest,
   readRequest,
+  withdrawal,
   writeChunk,
   writeOutcome,
 } from '../../runtime/mcp/message.ts';
@@ -125,13 +126,15 @@ const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reach
       request: asked,
       client: clientOf(asked),
       notify: (notification) => writer.write(scrub(writeChunk(notification), secrets)),
-      ask: async (question) => {
+      ask: async (question, withdrawn) => {
         questions += 1;
         const id = `${attempt}-${questions}`;
         // It listens first.
-        const answered = calling.questions.answerOf(request, id, AbortSignal.any([signal, over.signal]));
+        const answered = calling.questions.answerOf(request, id, AbortSignal.any([signal, over.signal, withdrawn]));
         writer.write(scrub(writeChunk({ id, ...question }), secrets));
-        return (await answered) ?? { error: { code: -32603, message: 'The call is over.' } };
+        const said = await answered;
+        if (!said && withdrawn.aborted) writer.write(scrub(writeChunk(withdrawal(id, withdrawn.reason)), secrets));
+        return said ?? { error: { code: -32603, message: 'The call is over.' } };
       },
       headers:
         asked.method === 'tools/call'

@@ -75,6 +75,11 @@ const build = (era: string, cancelled: () => void): McpServer => {
     const said = (await mcpReq.send({ method: 'elicitation/create', params })) as { content?: { name?: string } };
     return text(`hello ${said.content?.name}`);
   });
+  server.registerTool('withdraws', { inputSchema: object() }, async (_, { mcpReq }) => {
+    const params = { message: 'Who?', requestedSchema: schema };
+    await mcpReq.send({ method: 'elicitation/create', params }, { signal: AbortSignal.timeout(100) }).catch(() => {});
+    return text('never mind');
+  });
   server.registerTool('requires', { inputSchema: object() }, async (_, { mcpReq }) => {
     const name = acceptedContent<{ name: string }>(mcpReq.inputResponses, 'who')?.name;
     if (name !== undefined) return text(`hello ${name}`);

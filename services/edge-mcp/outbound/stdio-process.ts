@@ -38,6 +38,7 @@ export interface StdioProcess {
   close(): Promise<void>;
 }
 
+const OF_THE_CALL = new Set(['notifications/message', 'notifications/cancelled']);
 const MAX_LOGGED = 1_000;
 /** What does not answer a question that it does not know is a server of a revision with sessions. */
 const MAX_PROBE_MS = 10_000;
@@ -105,7 +106,7 @@ export const startProcess = async (
     const token = message.params?.progressToken;
     if (message.method === 'notifications/progress') return typeof token === 'string' ? calls.get(token) : undefined;
     // Of which call the server speaks is not said: with several in flight it may be another person's.
-    return message.method === 'notifications/message' ? onlyCall() : undefined;
+    return OF_THE_CALL.has(message.method) ? onlyCall() : undefined;
   };
   tap(transport, (message: JSONRPCMessage) => {
     if (!('method' in message)) {

@@ -55,6 +55,18 @@ export const readChunk = (bytes: Uint8Array): McpChunk => z.union([question, mes
 
 export const isQuestion = (chunk: McpChunk): chunk is McpQuestion => 'id' in chunk;
 
+const WITHDRAWN = 'notifications/cancelled';
+
+/** That a server waits for the answer to its question no more. */
+export const withdrawal = (inputId: string, reason: unknown): McpNotification => ({
+  method: WITHDRAWN,
+  params: { requestId: inputId, ...(typeof reason === 'string' ? { reason } : {}) },
+});
+
+/** The question that is withdrawn; undefined where the part is something else. */
+export const withdrawnBy = ({ method, params }: McpChunk): string | undefined =>
+  method === WITHDRAWN ? String(params?.requestId) : undefined;
+
 export const writeOutcome = (said: McpOutcome): Buffer => bytesOf(said);
 
 /** @throws SyntaxError, ZodError where it is none */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type McpChunk, writeChunk, writeOutcome } from '../../../runtime/mcp/message.ts';
+import { type McpChunk, withdrawal, writeChunk, writeOutcome } from '../../../runtime/mcp/message.ts';
 import type { HeardEvent } from '../events.ts';
 import { McpProblem } from '../problems.ts';
 import { detailedTaskOf, evolve, GRACE_MS, newTask, TTL_MS } from './task.ts';
@@ -56,6 +56,7 @@ test.each([
     ['1-2'],
   ],
   ['one that comes again', [chunk(0, question('1-1')), answered('1-1'), chunk(0, question('1-1'))], undefined],
+  ['one that its server withdrew', [chunk(0, question('1-1')), chunk(1, withdrawal('1-1', 'late'))], undefined],
   ['one of an earlier attempt', [chunk(0, question('1-1')), chunk(0, question('2-1'), 2)], ['2-1']],
 ])('of questions those that wait are shown: %s', (_, events, ids) => {
   const { status, inputRequests } = shown(events);

@@ -2,7 +2,7 @@
 import { topics } from '../../../../topics/index.ts';
 import { durationMs } from '../../../runtime/governance/desired.ts';
 import type { Recorded } from '../../../runtime/log.ts';
-import { isQuestion, type McpNotification, readChunk, readOutcome } from '../../../runtime/mcp/message.ts';
+import { isQuestion, type McpNotification, readChunk, readOutcome, withdrawnBy } from '../../../runtime/mcp/message.ts';
 import type { HeardEvent } from '../events.ts';
 import { deadline, errorOf, failed, unroutable } from '../problems.ts';
 import type { TaskRef } from './task-id.ts';
@@ -57,6 +57,9 @@ const afterChunk = (state: TaskState, { data, time }: Recorded<'ResponseChunk'>)
     const { id, method, params } = chunk;
     return { ...next, questions: new Map(questions).set(id, { method, params: params ?? {} }) };
   }
+  const withdrawn = withdrawnBy(chunk);
+  if (withdrawn !== undefined)
+    return { ...next, questions: new Map([...questions].filter(([id]) => id !== withdrawn)) };
   const { message } = chunk.params ?? {};
   const isNews = chunk.method === 'notifications/progress' && typeof message === 'string' && time >= state.updated;
   return isNews ? { ...next, said: message } : next;
