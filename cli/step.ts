@@ -83,6 +83,7 @@ const steps = {
     word: closed ? 'session closed' : 'session',
     text: `/mcp${endpoint && `/${endpoint}`}, ${protocolVersion}`,
   }),
+  RootsChanged: () => ({ word: 'roots changed', text: '' }),
   InputProvided: ({ inputId }) => ({ word: 'input provided', text: inputId }),
   ListChanged: ({ server, kind }) => ({ word: 'list changed', text: `${kind} of ${server}` }),
   ResourceChanged: ({ server, uri }) => ({ word: 'resource changed', text: `${server}/${uri}` }),

@@ -699,6 +699,12 @@ export interface ResponseFailed {
   estimated: boolean;
 }
 
+/** A client with a session has said that its roots are others than before: servers that asked for them may want to ask again. */
+export interface RootsChanged {
+  /** The Mcp-Session-Id; also the key of its conversation. */
+  session: string;
+}
+
 /** What an MCP server says of itself: latest per server. */
 export interface ServerObserved {
   /** Its name in mesh.yaml. */

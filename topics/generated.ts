@@ -56,6 +56,7 @@ export interface EventData {
   ResourceChanged: mesh.ResourceChanged;
   ListChanged: mesh.ListChanged;
   SessionChanged: mesh.SessionChanged;
+  RootsChanged: mesh.RootsChanged;
   EffectSettled: mesh.EffectSettled;
   TaskUpdated: mesh.TaskUpdated;
   ReportRefused: mesh.ReportRefused;
@@ -115,6 +116,7 @@ export const topicOf = {
   ResourceChanged: 'mesh.server-changes',
   ListChanged: 'mesh.server-changes',
   SessionChanged: 'mesh.sessions',
+  RootsChanged: 'mesh.sessions',
   EffectSettled: 'mesh.settlements',
   TaskUpdated: 'mesh.task-updates',
   ReportRefused: 'mesh.task-updates',
@@ -133,7 +135,7 @@ export interface Writes {
   'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'PushDelivered' | 'PushFailed' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'edge-agents': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentCardPublished' | 'AgentCardRefused' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
   'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
-  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged';
+  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged';
   'metering': 'EventDeadLettered' | 'UsageRecorded';
   'policy': 'EventDeadLettered' | 'RequestPermitted' | 'RequestDenied';
   'routing': 'BreakerOpened' | 'BreakerClosed' | 'EventDeadLettered' | 'RequestDispatched' | 'RequestUnroutable';
@@ -148,7 +150,7 @@ export interface Reads {
   'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot';
   'edge-agents': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded' | 'AgentCardPublished' | 'AgentCardRefused' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
   'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'EffectSettled';
-  'edge-mcp': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
+  'edge-mcp': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
   'metering': 'MeshConfigured' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'policy': 'MeshConfigured' | 'ServerObserved' | 'DefinitionObserved' | 'RequestReceived' | 'AuthenticationFailed' | 'DefinitionReviewed';
   'routing': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'BreakerOpened' | 'BreakerClosed' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied';

@@ -31,6 +31,7 @@ export const edgeMcp: Service = {
     'AuthenticationFailed',
     'IdempotencyKeyUsed',
     'SessionChanged',
+    'RootsChanged',
     'InputProvided',
     'CancelRequested',
     'AttemptBegun',

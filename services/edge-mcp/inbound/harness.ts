@@ -296,14 +296,18 @@ export const connect = async (
     mode,
     key = KEY,
     elicit,
+    roots = false,
     path = '/mcp/files',
-  }: { mode: 'modern' | 'legacy'; key?: string; path?: string; elicit?: () => object },
+  }: { mode: 'modern' | 'legacy'; key?: string; path?: string; elicit?: () => object; roots?: boolean },
 ) => {
   const client = new Client(
     { name: 'test', version: '1' },
     {
       versionNegotiation: { mode: mode === 'modern' ? { pin: '2026-07-28' } : 'legacy' },
-      capabilities: elicit ? { elicitation: { form: {} } } : {},
+      capabilities: {
+        ...(elicit && { elicitation: { form: {} } }),
+        ...(roots && { roots: { listChanged: true } }),
+      },
     },
   );
   if (elicit) client.setRequestHandler('elicitation/create', async () => elicit() as never);

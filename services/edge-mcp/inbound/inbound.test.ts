@@ -332,6 +332,14 @@ describe('a question that its server withdraws', () => {
   });
 });
 
+it('says in the log that the roots of a session are others', async () => {
+  const { url } = await world.edge();
+  const { client, transport } = await connect(world, url, { mode: 'legacy', roots: true });
+  await client.sendRootsListChanged();
+  const [changed] = await world.until('mesh.sessions', 'RootsChanged');
+  expect(changed).toMatchObject({ key: transport.sessionId, data: { session: transport.sessionId } });
+});
+
 describe('a client of SDK v1', () => {
   it('lists and calls, its session at any instance, until it ends it', async () => {
     const [first, second] = [await world.edge(), await world.edge()];

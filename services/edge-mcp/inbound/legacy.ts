@@ -21,7 +21,7 @@ import {
   type Refusal,
   refusals,
 } from './problems.ts';
-import { cancelled, inputProvided, type Speaker } from './request.ts';
+import { cancelled, inputProvided, rootsChanged, type Speaker } from './request.ts';
 import type { Sessions } from './sessions.ts';
 import { anotherOf, type Visit } from './visit.ts';
 import { webRequest, write } from './web.ts';
@@ -288,6 +288,8 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
   /** What is no request: it is taken, and nothing is said of it. */
   const take = async (visit: Visit, session: SessionChanged, body: Message): Promise<void> => {
     if (body.method === undefined) await answered(visit, session.session, body);
+    if (body.method === 'notifications/roots/list_changed')
+      await edge.log.append([rootsChanged(session.session, visit.traceparent, now())]);
     if (body.method !== 'notifications/cancelled') return;
     const parsed = cancelling.safeParse(body.params);
     if (parsed.success) cancel(visit, session.session, parsed.data.requestId);

@@ -4,7 +4,7 @@ import type { CancelReason } from '../../../schemas/generated.ts';
 import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { subjectOf } from '../../runtime/edge/callers.ts';
 import { requestReceived } from '../../runtime/edge/request-received.ts';
-import { type Cause, derivedId, follow } from '../../runtime/event.ts';
+import { type Cause, derivedId, follow, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { argumentsOf } from '../../runtime/mcp/arguments.ts';
 import { type McpOutcome, META, PROTOCOL, writeOutcome, writeRequest } from '../../runtime/mcp/message.ts';
@@ -87,6 +87,22 @@ export const received = (
 /** That the answer to a request is not wanted any more. */
 export const cancelled = (request: Cause, reason: CancelReason, time: number): Event<'CancelRequested'> =>
   follow(SOURCE, request, `cancelled ${reason}`, 'CancelRequested', { reason }, time);
+
+/** That the roots of a session's client are others than before. */
+export const rootsChanged = (session: string, traceparent: string, time: number): Event<'RootsChanged'> => {
+  const id = newId(time);
+  return {
+    id,
+    type: 'RootsChanged',
+    source: SOURCE,
+    key: session,
+    time,
+    correlationId: id,
+    causationId: '',
+    traceparent,
+    data: { session },
+  };
+};
 
 /**
  * A client's answer to a question. Its key is the conversation that its client may speak for, and whoever performs the request

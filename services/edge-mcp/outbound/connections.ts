@@ -52,6 +52,8 @@ export interface Connections {
   reach(connection: string): Reached;
   /** What is said of a server without being asked. */
   watchOf(server: string): Watch;
+  /** As `Upstream.rootsChanged`, at all servers. */
+  rootsChanged(conversation: string): void;
   /** Hangs up, and ends the processes that were started. */
   close(): Promise<void>;
 }
@@ -223,6 +225,9 @@ export const createConnections = (context: ServiceContext): Connections => {
 
   return {
     reach,
+    rootsChanged: (conversation) => {
+      for (const { upstream } of entries.values()) upstream.rootsChanged(conversation);
+    },
     watchOf,
     withConnection: async (server, { signal }, use) => {
       const { upstream, ready, release } = reach(idOf(server));

@@ -11,6 +11,10 @@ export interface HttpSession extends InSession {
   /** Those that are made in it, by their ids, in the order in which they began. */
   calls: Map<string, Listener>;
   usedAt: number;
+  /** A call begins. */
+  enter(id: string, listener: Listener): void;
+  /** The client's roots are others. A server asks for them at once, which it can in the course of a call only: it is told in the next. */
+  rootsChanged(): void;
   setLogLevel(level: string): Promise<void>;
   /** Ends it at the server too. */
   close(): Promise<void>;
@@ -33,7 +37,7 @@ export const openSession = async (
   signal: AbortSignal,
   heard: Heard,
 ): Promise<HttpSession> => {
-  const { info, capabilities } = identityOf(asked);
+  const { info, capabilities } = identityOf(asked, true);
   const exchange = noExchange();
   // Where the client can be asked nothing and wants no log messages, nothing would come on a stream of no request.
   const mayListen = Object.keys(capabilities).length > 0 || asked.logLevel !== undefined;
@@ -62,12 +66,26 @@ export const openSession = async (
     heard(message);
     return false;
   });
+  let haveRootsChanged = false;
+  const tellOfRoots = () => {
+    if (!haveRootsChanged || calls.size === 0) return;
+    haveRootsChanged = false;
+    client.sendRootsListChanged().catch(() => {});
+  };
   let logLevel: string | undefined;
   return {
     sessionId: transport.sessionId,
     protocolVersion: client.getNegotiatedProtocolVersion() ?? asked.protocolVersion,
     calls,
     usedAt: Date.now(),
+    enter: (id, listener) => {
+      calls.set(id, listener);
+      tellOfRoots();
+    },
+    rootsChanged: () => {
+      haveRootsChanged = capabilities.roots?.listChanged === true;
+      tellOfRoots();
+    },
     setLogLevel: async (level) => {
       if (logLevel === level || !client.getServerCapabilities()?.logging) return;
       logLevel = level;

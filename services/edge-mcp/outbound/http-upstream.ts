@@ -179,7 +179,7 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
     ...channel(session, session.protocolVersion),
     open: (listener) => {
       const line = openHttpLine(server, session, listener);
-      session.calls.set(line.id, listener);
+      session.enter(line.id, listener);
       return {
         ...line,
         close: () => {
@@ -225,6 +225,10 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
     channelFor: (caller, signal) => orAborted(channelFor(caller), signal),
     standing: (signal) => orAborted(standing(), signal),
     forget: (caller) => drop(keyOf(caller)),
+    rootsChanged: (conversation) => {
+      for (const [key, session] of sessions)
+        if (JSON.parse(key)[0] === conversation) void session.then((one) => one.rootsChanged()).catch(() => {});
+    },
     misjudged: () => {
       if (verdict) verdict = { ...verdict, modern: undefined, at: 0 };
     },

@@ -19,14 +19,17 @@ export const ITSELF: McpClient = {
 /** What a server can ask of a client in a session. */
 const ASKED = ['elicitation', 'sampling', 'roots'] as const;
 
-/** As a session begins with it. Of roots the mesh does not tell when they change. */
-export const identityOf = ({
-  info,
-  capabilities,
-}: McpClient): { info: Implementation; capabilities: ClientCapabilities } => {
+/** As a session begins with it. @param tellsRoots whether the server would be told when the client's roots change */
+export const identityOf = (
+  { info, capabilities }: McpClient,
+  tellsRoots = false,
+): { info: Implementation; capabilities: ClientCapabilities } => {
   const given = ASKED.flatMap((name) => {
     const capability = capabilities[name];
-    return typeof capability === 'object' && capability !== null ? [[name, name === 'roots' ? {} : capability]] : [];
+    if (typeof capability !== 'object' || capability === null) return [];
+    if (name !== 'roots') return [[name, capability]];
+    const changes = tellsRoots && 'listChanged' in capability && capability.listChanged === true;
+    return [[name, changes ? { listChanged: true } : {}]];
   });
   const named = typeof info.name === 'string' && typeof info.version === 'string' ? info : ITSELF.info;
   return { info: named as Implementation, capabilities: Object.fromEntries(given) };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { derivedId } from '../../runtime/event.ts';
+import type { Event } from '../../runtime/log.ts';
 import { startServer } from './servers-for-tests.ts';
 import { asking, legacyClient, modernClient, until, world } from './world-for-tests.ts';
 
@@ -175,6 +176,28 @@ describe('a question', () => {
       ['elicitation'],
       ['elicitation'],
     ]);
+  });
+
+  test('for roots is put to the client in a call, the one that goes on or the next, once they changed', async () => {
+    const server = await startServer(['legacy']);
+    const w = await world({ one: { url: server.url } });
+    await w.edge();
+    const client = { ...legacyClient, capabilities: { roots: { listChanged: true } } };
+    await w.answer(await w.tool('one', 'echo', { said: 'a' }, client));
+    const asksIn = async (call: Event, uri: string) => {
+      const [chunk] = await w.wait('ResponseChunk', call);
+      expect(JSON.parse(chunk!.data.payload.toString())).toMatchObject({ method: 'roots/list' });
+      await w.provide(call, '1-1', { result: { roots: [{ uri }] } });
+      expect((await w.answer(call)).result.content).toEqual([{ type: 'text', text: uri }]);
+    };
+    await w.rootsChanged('context-1');
+    await asksIn(await w.tool('one', 'roots', {}, client), 'file:///a');
+    const waiting = await w.tool('one', 'roots', {}, client);
+    await until(() => server.of('tools/call').length === 3);
+    await w.rootsChanged('context-2');
+    await w.rootsChanged('context-1');
+    await asksIn(waiting, 'file:///b');
+    expect(server.of('notifications/roots/list_changed')).toHaveLength(2);
   });
 
   test('that its client did not declare is refused without it', async () => {

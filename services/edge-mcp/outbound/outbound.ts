@@ -25,6 +25,10 @@ export const startOutbound = async (
 ): Promise<RunningOutbound> => {
   const logger = context.logger.child({ service: 'edge-mcp', side: 'outbound' });
   const questions = await followAnswers(context.log, logger);
+  const roots = await context.log.tail(['mesh.sessions'], ({ key }) => connections.rootsChanged(key), {
+    from: 'end',
+    types: ['RootsChanged'],
+  });
   const calling = { connections, questions, definitions, inFlight: new Map<string, number>() };
   const edge = await startOutboundEdge(
     context,
@@ -43,7 +47,7 @@ export const startOutbound = async (
     ...edge,
     stop: async () => {
       await edge.stop();
-      await Promise.all([questions.close(), connections.close()]);
+      await Promise.all([questions.close(), roots.close(), connections.close()]);
     },
   };
 };

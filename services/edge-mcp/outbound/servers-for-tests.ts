@@ -80,6 +80,17 @@ const build = (era: string, cancelled: () => void): McpServer => {
     await mcpReq.send({ method: 'elicitation/create', params }, { signal: AbortSignal.timeout(100) }).catch(() => {});
     return text('never mind');
   });
+  /** As the client had them when it was asked last. */
+  let roots = Promise.withResolvers<string[]>();
+  server.server.setNotificationHandler('notifications/roots/list_changed', async () => {
+    const listed = await server.server.listRoots();
+    roots.resolve(listed.roots.map(({ uri }) => uri));
+  });
+  server.registerTool('roots', { inputSchema: object() }, async () => {
+    const known = await roots.promise;
+    roots = Promise.withResolvers();
+    return text(known.join());
+  });
   server.registerTool('requires', { inputSchema: object() }, async (_, { mcpReq }) => {
     const name = acceptedContent<{ name: string }>(mcpReq.inputResponses, 'who')?.name;
     if (name !== undefined) return text(`hello ${name}`);

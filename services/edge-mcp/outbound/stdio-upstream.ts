@@ -152,6 +152,8 @@ export const createStdioUpstream = (
       return { ...process.standing, channel: shared(process) };
     },
     forget: () => false,
+    // A process is no conversation's own: its clients do not say that they tell of their roots.
+    rootsChanged: () => {},
     misjudged: () => {
       prior = undefined;
     },

@@ -60,6 +60,8 @@ export interface Upstream {
   standing(signal: AbortSignal): Promise<Standing>;
   /** A session that a call was to be made in is no more. @returns whether there was one, so that the call may be made again */
   forget(caller: Caller): boolean;
+  /** The roots of a conversation's client are others: where it has a session, the server is told. */
+  rootsChanged(conversation: string): void;
   /** It does not speak the revision that it was spoken to in: it is asked anew what it speaks. */
   misjudged(): void;
   close(): Promise<void>;

@@ -196,6 +196,11 @@ export const world = async (servers: Record<string, Partial<Connection>>, callsI
           data: { inputId, payload: writeOutcome(outcome) },
         },
       ]),
+    rootsChanged: (session: string) => {
+      const ids = { id: newId(), correlationId: '', causationId: '', traceparent: '' };
+      const event = { ...ids, type: 'RootsChanged', source: 'edge-mcp', key: session, time: Date.now() } as const;
+      return log.append([{ ...event, data: { session } }]);
+    },
     cancel: (cause: Event) =>
       log.append([
         { ...cause, id: newId(), type: 'CancelRequested', source: 'edge-mcp', data: { reason: 'CLIENT_GONE' } },
