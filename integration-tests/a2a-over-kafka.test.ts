@@ -1,9 +1,10 @@
 /** The conformance kit of docs/a2a-over-kafka.md against agents that keep its rules, and against none. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { promisify } from 'node:util';
+import { describe, inject, type TestContext, test } from 'vitest';
 import { agentProcess } from '../conformance/agent-process.ts';
 import { runKit } from '../conformance/kit.ts';
 import { newId } from '../services/runtime/event.ts';
@@ -13,7 +14,11 @@ const KIT_MS = 180_000;
 const INSTALL_MS = 120_000;
 
 /** How many rules the kit finds kept. @throws at the first that is not: with an agent that hangs each would be waited for. */
-const conformance = async (command: readonly string[], env: NodeJS.ProcessEnv = {}) => {
+const conformance = async (
+  { onTestFinished }: TestContext,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<number> => {
   const prefix = `t${newId().slice(-8)}.`;
   const agent = 'subject';
   const kafka = { brokers: inject('brokers'), clientId: 'conformance' };
@@ -38,37 +43,50 @@ const conformance = async (command: readonly string[], env: NodeJS.ProcessEnv = 
 
 const MANY = 40;
 
-test('an agent made with the SDK keeps the rules', { timeout: KIT_MS }, async () => {
-  expect(await conformance([process.execPath, join(AGENTS, 'conformance-agent.ts')])).toBeGreaterThan(MANY);
-});
-
-const canRun = (python: string, code: string) => spawnSync(python, ['-c', code]).status === 0;
+const run = promisify(execFile);
+const canRun = (python: string, code: string): Promise<boolean> =>
+  run(python, ['-c', code]).then(
+    () => true,
+    () => false,
+  );
 
 /** A Python with what the example needs: the one at hand, or one made in a temporary directory. */
-const pythonWithPackages = (): string => {
-  if (canRun('python3', 'import confluent_kafka, fastavro')) return 'python3';
+const pythonWithPackages = async ({ onTestFinished }: TestContext): Promise<string> => {
+  if (await canRun('python3', 'import confluent_kafka, fastavro')) return 'python3';
   const directory = mkdtempSync(join(tmpdir(), 'parley-python-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  execFileSync('python3', ['-m', 'venv', directory]);
+  await run('python3', ['-m', 'venv', directory]);
   const python = join(directory, 'bin', 'python');
   const requirements = join(AGENTS, 'log-python', 'requirements.txt');
   const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
-  execFileSync(python, install, { timeout: INSTALL_MS, stdio: 'pipe' });
+  await run(python, install, { timeout: INSTALL_MS });
   return python;
 };
 
-test('an agent in another language keeps the rules', { timeout: KIT_MS + INSTALL_MS }, async (context) => {
-  if (!canRun('python3', '')) context.skip('there is no python3 on this machine');
-  const command = [pythonWithPackages(), join(AGENTS, 'log-python', 'agent.py')];
-  expect(await conformance(command, { PYTHONDONTWRITEBYTECODE: '1' })).toBeGreaterThan(MANY);
-});
+// Each has topics of its own, and waits for most of its time.
+describe.concurrent('the conformance kit', () => {
+  test('an agent made with the SDK keeps the rules', { timeout: KIT_MS }, async (context) => {
+    const command = [process.execPath, join(AGENTS, 'conformance-agent.ts')];
+    context.expect(await conformance(context, command)).toBeGreaterThan(MANY);
+  });
 
-test('an agent that is not there fails, in a line', () => {
-  const where = ['--brokers', inject('brokers').join(), '--registry', inject('registryUrl')];
-  const args = [...where, '--prefix', `t${newId().slice(-8)}.`, '--agent', 'nobody', '--timeout', '1'];
-  const kit = join(import.meta.dirname, '..', 'conformance', 'main.ts');
-  const { status, stdout } = spawnSync(process.execPath, [kit, ...args], { encoding: 'utf8' });
-  expect(stdout).toMatch(/^fail {2}T1 .*\n.*waited 1 s in vain/);
-  expect(stdout.trim().split('\n').at(-1)).toMatch(/^0 passed, 1 failed, \d+ skipped$/);
-  expect(status).toBe(1);
+  test('an agent in another language keeps the rules', { timeout: KIT_MS + INSTALL_MS }, async (context) => {
+    if (!(await canRun('python3', ''))) context.skip('there is no python3 on this machine');
+    const command = [await pythonWithPackages(context), join(AGENTS, 'log-python', 'agent.py')];
+    const passed = await conformance(context, command, { PYTHONDONTWRITEBYTECODE: '1' });
+    context.expect(passed).toBeGreaterThan(MANY);
+  });
+
+  test('an agent that is not there fails, in a line', async ({ expect }) => {
+    const where = ['--brokers', inject('brokers').join(), '--registry', inject('registryUrl')];
+    const args = [...where, '--prefix', `t${newId().slice(-8)}.`, '--agent', 'nobody', '--timeout', '1'];
+    const kit = join(import.meta.dirname, '..', 'conformance', 'main.ts');
+    const ended = run(process.execPath, [kit, ...args]);
+    const { code, stdout } = await ended
+      .catch((error: { code: number; stdout: string }) => error)
+      .then((one) => ({ code: 0, ...one }));
+    expect(stdout).toMatch(/^fail {2}T1 .*\n.*waited 1 s in vain/);
+    expect(stdout.trim().split('\n').at(-1)).toMatch(/^0 passed, 1 failed, \d+ skipped$/);
+    expect(code).toBe(1);
+  });
 });

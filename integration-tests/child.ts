@@ -34,6 +34,6 @@ export const spawnMesh = async (
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok ?? false;
-  await until(ready, 'the mesh to be ready', 60_000);
+  await until(ready, 'the mesh to be ready', 120_000);
   return child;
 };

@@ -13,6 +13,8 @@ declare module 'vitest' {
 
 /** One real Kafka and one real registry for all integration tests, or those of KAFKA_BROKERS and SCHEMA_REGISTRY_URL. */
 export default async function setup({ provide }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  // Some hundred processes are started by these tests, of the same files.
+  process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '..', '.parley', 'compiled');
   const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL } = process.env;
   if (KAFKA_BROKERS && SCHEMA_REGISTRY_URL) {
     provide('brokers', KAFKA_BROKERS.split(','));

@@ -162,7 +162,7 @@ export const createAgentMesh = async (options: MeshOptions): Promise<AgentMesh> 
         if (one.child.exitCode !== null) throw new Error(`the services ended with ${one.child.exitCode}`);
         return (await fetch(`${url}/readyz`).catch(() => undefined))?.ok ?? false;
       };
-      await until(ready, 'the services to be ready', 60_000);
+      await until(ready, 'the services to be ready', 120_000);
       return { ...one, url, grpc: `127.0.0.1:${grpcPort}` };
     },
     close: async () => {

@@ -137,7 +137,7 @@ export const createMcpMesh = async (options: McpMeshOptions): Promise<McpMesh> =
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     const url = `http://127.0.0.1:${port}`;
     const ready = async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok ?? false;
-    await until(ready, 'the services to be ready', 60_000);
+    await until(ready, 'the services to be ready', 120_000);
     const stop = () => {
       child.kill('SIGKILL');
       return gone;

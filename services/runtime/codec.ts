@@ -35,8 +35,9 @@ const eventTypes = Object.keys(topicOf) as EventType[];
 /** A codec that can write `writes`, and read every event. */
 export const createCodec = async (ids: SchemaIds, writes: readonly EventType[]): Promise<Codec> => {
   const types = new Map(eventTypes.map((type) => [type, avro.Type.forSchema(wholeSchema(type) as avro.Schema)]));
-  const idOf = new Map<EventType, number>();
-  for (const type of writes) idOf.set(type, await ids.idOf(type, wholeSchema(type)));
+  const idOf = new Map(
+    await Promise.all(writes.map(async (type) => [type, await ids.idOf(type, wholeSchema(type))] as const)),
+  );
   const writers = new Map<number, avro.Type | 'none'>();
   const askedAt = new Map<number, number>();
   const resolvers = new Map<string, { resolver: unknown }>();

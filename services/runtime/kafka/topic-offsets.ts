@@ -50,8 +50,11 @@ export const createTopicOffsets = async (kafka: Kafka, known: readonly string[])
   let closed = false;
   await cluster.connect();
   // Of what kafkajs knows of topics the answer that comes last counts, and another call may have asked for fewer. Those that
-  // it was told of it asks for always. Which of them are not this process's to read is found out elsewhere.
-  for (const topic of known) await cluster.addMultipleTargetTopics([topic]).catch(() => {});
+  // it was told of it asks for always. Which of them are not this process's to read is found out elsewhere: one that is not has
+  // the answer for all refused.
+  await cluster.addMultipleTargetTopics(known).catch(async () => {
+    for (const topic of known) await cluster.addMultipleTargetTopics([topic]).catch(() => {});
+  });
 
   const patiently = async <T>(topics: readonly string[], ask: () => Promise<T>): Promise<T> => {
     for (let left = TRIES; ; left -= 1) {
