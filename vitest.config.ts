@@ -15,8 +15,11 @@ export default defineConfig({
             '{schemas,topics,services,cli,scripts,examples,embedded,bench,invariants,simulation,chaos,fuzz,conformance,agent-sdk}/**/*.test.ts',
           ],
           exclude: ['**/*.integration.test.ts'],
+          // A module's state is still each file's own, and a thread starts sooner than a process.
+          pool: 'threads',
           maxWorkers,
-          testTimeout: 20_000,
+          // Tests wait for conditions: this only says when to give up, with all cores in use by other files.
+          testTimeout: 60_000,
         },
       },
       {
@@ -26,7 +29,6 @@ export default defineConfig({
           globalSetup: 'integration-tests/embedded-cluster.ts',
           // All on one broker: what is said of its topics, groups and schemas is said of a file's own prefix only.
           maxWorkers: Math.min(maxWorkers, MOST_ON_ONE_BROKER),
-          // Tests wait for conditions: these only say when to give up, with all cores in use by other files.
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

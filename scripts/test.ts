@@ -4,6 +4,7 @@
  * Goes on after a failed check, so that one run tells all, and ends with what failed and the counts.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -19,12 +20,30 @@ const run = (command: string, args: string[]): Promise<number> =>
     child.once('exit', (code) => resolve(code ?? 1));
   });
 
-const check = async (name: string, command: string, ...args: string[]): Promise<void> => {
-  console.log(`\n── ${name}`);
-  const ok = (await run(command, args)) === 0;
+type Check = readonly [name: string, command: string, ...args: string[]];
+
+const counted = (name: string, ok: boolean): void => {
   if (ok) passed += 1;
   else failed.push(name);
   console.log(ok ? `✓ ${name}` : `✗ ${name}`);
+};
+
+const check = async (...[name, command, ...args]: Check): Promise<void> => {
+  console.log(`\n── ${name}`);
+  counted(name, (await run(command, args)) === 0);
+};
+
+/** Checks that each leave a core idle for a part of their time. What one says is printed whole, when it has ended. */
+const sideBySide = async (...checks: Check[]): Promise<void> => {
+  const running = checks.map(async ([name, command, ...args]) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const said: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data));
+    const [code] = await once(child, 'close');
+    console.log(`\n── ${name}\n${Buffer.concat(said).toString().trimEnd()}`);
+    counted(name, code === 0);
+  });
+  await Promise.all(running);
 };
 
 /** The part read here of Vitest's JSON report, which is Jest's. */
@@ -61,12 +80,16 @@ const suite = async (project: string): Promise<void> => {
 };
 
 try {
-  await check('format and lint', 'biome', 'ci', '--error-on-warnings');
-  await check('types', 'tsc', '-p', '.');
-  await check('generated files are current', 'node', 'scripts/generate.ts', '--check');
+  await sideBySide(
+    ['format and lint', 'biome', 'ci', '--error-on-warnings'],
+    ['types', 'tsc', '-p', '.'],
+    ['generated files are current', 'node', 'scripts/generate.ts', '--check'],
+  );
   await suite('unit');
-  await check('simulation', 'node', 'simulation/main.ts', '--seeds', '1000');
-  await check('fuzz', 'node', 'fuzz/main.ts', '--seconds', '2');
+  await sideBySide(
+    ['simulation', 'node', 'simulation/main.ts', '--seeds', '1000'],
+    ['fuzz', 'node', 'fuzz/main.ts', '--seconds', '2'],
+  );
   await suite('integration');
   await check('chaos', 'node', 'chaos/main.ts', '--minutes', '0.7', '--faults', 'kill,broker', '--seed', '1');
 } catch (error) {

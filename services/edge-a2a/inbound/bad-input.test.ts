@@ -11,6 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+/** When to give up; Vitest does after a second. */
+const patient = { timeout: 15_000 };
 const json = { 'content-type': 'application/json', 'a2a-version': '1.0' };
 const keyed = { ...json, authorization: `Bearer ${KEY}` };
 
@@ -83,7 +85,7 @@ describe('who may come in', () => {
     await stream.next();
     await expect(client.getTask({ tenant: '', id: 'x' })).rejects.toMatchObject({ status: 8 });
     await stream.return();
-    await vi.waitUntil(() => client.getTask({ tenant: '', id: 'x' }).catch(({ status }) => status === 5));
+    await vi.waitUntil(() => client.getTask({ tenant: '', id: 'x' }).catch(({ status }) => status === 5), patient);
   });
 
   it('turns away more than may be in flight, and lets others in when those have left', async () => {
@@ -99,12 +101,12 @@ describe('who may come in', () => {
       body,
       signal: leaving.signal,
     });
-    await vi.waitUntil(async () => (await world.events('mesh.requests', 'RequestReceived')).length === 1);
+    await vi.waitUntil(async () => (await world.events('mesh.requests', 'RequestReceived')).length === 1, patient);
     const crowded = await get('/a2a/helper/tasks');
     expect([crowded.status, crowded.body.error.status]).toEqual([429, 'RESOURCE_EXHAUSTED']);
     leaving.abort();
     await expect(held).rejects.toThrow();
-    await vi.waitUntil(async () => (await get('/a2a/helper/tasks')).status === 200);
+    await vi.waitUntil(async () => (await get('/a2a/helper/tasks')).status === 200, patient);
     expect(await world.events('mesh.cancellations', 'CancelRequested')).toHaveLength(0);
     expect(await world.events('mesh.cancellations', 'TaskCancelRequested')).toHaveLength(0);
   });
@@ -335,13 +337,13 @@ describe('much', () => {
     await new Promise((resolve) => socket.once('data', resolve));
     socket.pause();
     go();
-    await vi.waitUntil(() => world.logged.some(({ said }) => String(said).includes('too slow')), { timeout: 15_000 });
+    await vi.waitUntil(() => world.logged.some(({ said }) => String(said).includes('too slow')), patient);
     let rest = '';
     socket.on('data', (chunk) => {
       rest = (rest + chunk.toString()).slice(-4_000);
     });
     socket.resume();
-    await vi.waitUntil(() => rest.includes('event: error'), { timeout: 15_000 });
+    await vi.waitUntil(() => rest.includes('event: error'), patient);
     expect(rest).toContain('Subscribe to the task again');
     socket.destroy();
   });
