@@ -7,7 +7,7 @@ import { withLog } from './broken.ts';
 import { httpAgentNames } from './configuration.ts';
 import { simulate } from './simulate.ts';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 const names: readonly string[] = httpAgentNames;
 
 describe('in a few hundred seeds', () => {
