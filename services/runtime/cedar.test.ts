@@ -200,11 +200,17 @@ test('an expression that could be parsed and not evaluated is a problem, too', (
 });
 
 test('an evaluation that breaks Cedar is refused, and the next is not', () => {
-  const { authorize } = authorizer(permitAll);
+  // Of its own: another that has the same policies remembers what it was asked.
+  const { authorize } = authorizer(permitAll, '// breaks');
   breaking.next = true;
   const error = 'memory access out of bounds';
   expect(authorize(request())).toEqual({ allowed: false, policies: [], errors: [error] });
   expect(authorize(request()).allowed).toBe(true);
+});
+
+test('whoever decides by the same policies shares them, and nobody else', () => {
+  expect(authorizer(permitAll)).toBe(authorizer(permitAll));
+  expect(authorizer(permitAll, '// others')).not.toBe(authorizer(permitAll));
 });
 
 test('the same request is answered from memory, and any other is not', () => {

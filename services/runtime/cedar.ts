@@ -38,14 +38,25 @@ export interface Authorizer {
 
 const schema = readFileSync(new URL('mesh.cedarschema', import.meta.url), 'utf8');
 const remembered = 10_000;
+/** The last ones that were parsed: several services of a process decide by the same, and parsing takes longest of all. */
+const latest = new Map<string, Authorizer>();
+const MOST_LATEST = 4;
 
 /**
  * Policies, checked against mesh.cedarschema, ready to decide by; or everything that is wrong with them.
  * @param policies texts by id, each of any number of policies. A policy's own id is its `@id`, or else id#1, id#2, …
  */
 export const parsePolicies = (policies: readonly PolicyText[]): Authorizer | PolicyProblem[] => {
+  const texts = JSON.stringify(policies.map(({ id, text }) => [id, text]));
+  const known = latest.get(texts);
+  if (known) return known;
   const checked = checkPolicies(policies, schema);
-  return Array.isArray(checked) ? checked : remembering(evaluating(checked.policies), remembered);
+  if (Array.isArray(checked)) return checked;
+  const authorizer = remembering(evaluating(checked.policies), remembered);
+  const [oldest] = latest.keys();
+  if (oldest !== undefined && latest.size >= MOST_LATEST) latest.delete(oldest);
+  latest.set(texts, authorizer);
+  return authorizer;
 };
 
 const evaluating = (policies: Record<string, string>): Authorizer => {
