@@ -12,18 +12,20 @@ const justAbove = (progress: number): number => progress + Math.max(Math.abs(pro
 /** Where progress stands. Pure. */
 export interface Told {
   progress: number | undefined;
-  /** Whether the mesh has said some of it. */
+  /** Whether others have said some of it than the server in one call: the mesh, or another call under the same key. */
   isMixed: boolean;
 }
 
 export const ownProgress = ({ progress }: Told): number => (progress === undefined ? 0 : justAbove(progress));
 
-/** The server's progress, above what the mesh said in between. */
+/** The server's progress, above what others have said before. */
 export const serversProgress = ({ progress, isMixed }: Told, said: number): number =>
   isMixed && progress !== undefined && said <= progress ? justAbove(progress) : said;
 
 export interface Pulse {
   tell: Exchange['tell'];
+  /** What comes now is of another call. */
+  another(): void;
   end(): void;
 }
 
@@ -34,7 +36,7 @@ export const createPulse = (
   afterMs: number,
 ): Pulse => {
   const { progressToken } = exchange.speaker.meta;
-  if (progressToken === undefined) return { tell: exchange.tell, end: () => {} };
+  if (progressToken === undefined) return { tell: exchange.tell, another: () => {}, end: () => {} };
   let told: Told = { progress: undefined, isMixed: false };
   const beat = () => {
     // A client that does not read has what it needs to know that the call goes on.
@@ -52,5 +54,8 @@ export const createPulse = (
     told = { ...told, progress: serversProgress(told, progress) };
     return exchange.tell({ ...notification, params: { ...notification.params, progress: told.progress } });
   };
-  return { tell, end: () => clearInterval(timer) };
+  const another = () => {
+    told = { ...told, isMixed: true };
+  };
+  return { tell, another, end: () => clearInterval(timer) };
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { happened } from '../../runtime/given.ts';
 import { META, withdrawal, writeChunk } from '../../runtime/mcp/message.ts';
@@ -98,6 +99,33 @@ describe.each(['modern', 'legacy'] as const)('a call of a %s client under a key'
     finish();
     for (const one of [begun, joined]) await expect(one).rejects.toMatchObject({ code: -32050 });
     expect(requests()).toHaveLength(1);
+  });
+
+  it('hears of progress that rises, though another is made after the one that it joined', async () => {
+    const heard: number[] = [];
+    const step = (mesh: Mesh, progress: number) =>
+      mesh.chunk({ method: 'notifications/progress', params: { progress } });
+    let made = 0;
+    world.behave(async (mesh) => {
+      const isFirst = ++made === 1;
+      await mesh.permit();
+      for (let i = 1; isFirst ? heard.length === 0 && i < 1_000 : i < 3; i++) {
+        await step(mesh, i);
+        await sleep(2);
+      }
+      if (isFirst) await mesh.fail('UPSTREAM_ERROR', 'It broke.');
+      else await mesh.complete(text('done'));
+    });
+    const [first, second] = [await world.edge(), await world.edge()];
+    const clients = [await connect(world, first.url, { mode }), await connect(world, second.url, { mode })];
+    const begun = call(clients[0]!.client);
+    begun.catch(() => {});
+    await world.until('mesh.idempotency-keys', 'IdempotencyKeyUsed');
+    const request = { name: 'write', arguments: { path: '/a' }, _meta: { [KEY_META]: 'order-7' } };
+    const joined = await clients[1]!.client.callTool(request, { onprogress: ({ progress }) => heard.push(progress) });
+    expect(joined.content).toEqual(said('done'));
+    expect(heard.length).toBeGreaterThan(2);
+    for (const [i, progress] of heard.slice(1).entries()) expect(progress).toBeGreaterThan(heard[i]!);
   });
 
   it('of which it is not known whether it took effect is not made again, but as somebody settles it', async () => {

@@ -19,7 +19,7 @@ import type { ServiceContext } from '../../runtime/service.ts';
 import { MAX_TIMER_MS } from '../../runtime/times.ts';
 import type { Asked } from './asked.ts';
 import type { HeardEvent, heardTypes } from './events.ts';
-import { createPulse } from './keep-alive.ts';
+import { createPulse, type Pulse } from './keep-alive.ts';
 import { type AskUnderKey, type Key, replayedResult, settledResult } from './keyed.ts';
 import {
   deadline,
@@ -156,14 +156,7 @@ export const relay = async (
         ? askUnderKey(visit, speaker, key, request, stated, signal)
         : asker.ask([request(id, now())], id, signal, stated);
     const events = round ? sinceRound(log, round, signal) : asked();
-    return await follow(
-      events,
-      { ...exchange, tell: pulse.tell },
-      visit,
-      signal,
-      round,
-      denialsOf(mesh, visit, ask, modern),
-    );
+    return await follow(events, { ...exchange, ...pulse }, visit, signal, round, denialsOf(mesh, visit, ask, modern));
   } catch (error) {
     problem = error;
     if (signal.aborted) {
@@ -195,7 +188,7 @@ export const relay = async (
 
 const follow = async (
   events: AsyncGenerator<HeardEvent>,
-  exchange: Exchange,
+  exchange: Exchange & Pick<Pulse, 'another'>,
   visit: Visit,
   signal: AbortSignal,
   round: Round | undefined,
@@ -213,6 +206,7 @@ const follow = async (
         const { attempt, index, payload } = event.data;
         const isOfLast = last.of === '' || last.of === event.correlationId;
         if (isOfLast && (attempt < last.attempt || (attempt === last.attempt && index <= last.index))) break;
+        if (!isOfLast) exchange.another();
         last = { of: event.correlationId, attempt, index };
         const chunk = readChunk(payload);
         if (isQuestion(chunk)) {
