@@ -41,3 +41,13 @@ export const atMostOnce = invariant('at most once', function* ({ records, calls 
         );
   }
 });
+
+/** What is asked for again under its idempotency key, of any replica, is performed once. */
+export const onceUnderAKey = invariant('once under a key', function* ({ calls }) {
+  const performed = calls.filter(({ key, refused }) => key !== undefined && !refused);
+  for (const [key, own] of groupedBy(performed, (call) => call.key!))
+    if (own.length > 1) {
+      const message = `${key} was performed ${own.length} times`;
+      yield { contextId: '', requestId: own[1]!.requestId ?? '', message };
+    }
+});

@@ -10,8 +10,10 @@ export interface UpstreamCall {
    * there is no such request in the log.
    */
   requestId?: string;
-  /** Whether the upstream turned it away, by the number of calls, before it did anything. */
+  /** Whether the upstream turned it away before it did anything. */
   refused?: boolean;
+  /** What names it for its client and is given again where it is repeated, where it is not safe to perform twice. */
+  key?: string;
   /** When it came, by the upstream's clock, milliseconds since the epoch. */
   at: number;
   /** How many records the log held when it came, where that is known: those with a smaller `sequence`. */
@@ -25,6 +27,17 @@ export interface ClientAnswer {
   status: number;
   /** Whether it came to its end. */
   whole: boolean;
+}
+
+/** A tool that a client was shown in a list. */
+export interface ToolShown {
+  server: string;
+  /** The server's own name for it. */
+  tool: string;
+  /** By the clock that is right, milliseconds since the epoch. */
+  at: number;
+  /** How many records the log held when the list came. */
+  logged: number;
 }
 
 /** What a step of an agent on the log did to the world outside of it. */
@@ -55,6 +68,8 @@ export interface Evidence {
   records: readonly LoggedRecord[];
   calls: readonly UpstreamCall[];
   answers: readonly ClientAnswer[];
+  /** What clients of MCP were shown. */
+  shown?: readonly ToolShown[];
   /** In the order in which they came about; where agents tell of them. */
   effects?: readonly StepEffect[];
   /**

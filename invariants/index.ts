@@ -1,6 +1,7 @@
 /** What the mesh promises whatever breaks, each as a function of the evidence. */
 import { answersLogged } from './answers.ts';
-import { atMostOnce } from './at-most-once.ts';
+import { onlyApproved } from './approved.ts';
+import { atMostOnce, onceUnderAKey } from './at-most-once.ts';
 import { auditWhole } from './audit.ts';
 import { agentsTold, callsOnce, stepsOnce } from './calls.ts';
 import { onlyPermittedRouted } from './denied.ts';
@@ -19,6 +20,7 @@ export type {
   Invariant,
   LoggedRecord,
   StepEffect,
+  ToolShown,
   UpstreamCall,
   Violation,
 } from './evidence.ts';
@@ -27,6 +29,8 @@ export const invariants: readonly Invariant[] = [
   oneOutcome,
   nothingDark,
   atMostOnce,
+  onceUnderAKey,
+  onlyApproved,
   usageOnce,
   onlyPermittedRouted,
   conversationOrder,

@@ -57,6 +57,40 @@ const untold = (requestId: string, ...refused: boolean[]): Evidence => {
   return { ...evidence, calls: [...evidence.calls, ...untold] };
 };
 
+/** A tool that a client was shown and that was let be called, after these were said of it: a digest that its server has, or that was approved. */
+const offered = (...said: ({ observed: string } | { approved: string })[]): Evidence => {
+  const story = good();
+  const cause = { id: 'catalogue', key: 'files/TOOL send', correlationId: 'catalogue' } as LoggedRecord;
+  const tool = { server: 'files', kind: 'TOOL' as const, name: 'send', definition: Buffer.from('{}') };
+  for (const [i, one] of said.entries())
+    if ('observed' in one)
+      story.say(cause, 'DefinitionObserved', { ...tool, digest: one.observed, findings: [] }, `${i}`);
+    else {
+      const review = { verdict: 'APPROVED' as const, by: 'mesh', note: '', digest: one.approved };
+      story.say(cause, 'DefinitionReviewed', { ...tool, ...review }, `${i}`);
+    }
+  const resource = { type: 'tool', id: 'files/send' };
+  const { dispatch } = dispatched(story, 'r9', { action: 'tool.call', resource });
+  story.meter(story.complete(dispatch));
+  const evidence = story.evidence();
+  const { sequence = 0, time } = dispatch;
+  return { ...evidence, shown: [{ server: 'files', tool: 'send', at: time, logged: sequence }] };
+};
+/** As long after as nobody can be behind. */
+const later = ({ records, shown = [], ...rest }: Evidence): Evidence => {
+  const at = 200_000;
+  const late = records.map((record) =>
+    record.type === 'RequestPermitted' ? Object.assign(record, { time: record.time + at }) : record,
+  );
+  return { ...rest, records: late, shown: shown.map((one) => ({ ...one, at: one.at + at })) };
+};
+const approved = [{ observed: 'a' }, { approved: 'a' }] as const;
+
+test('a tool that is as it was approved may be called, and for a while one that was', () => {
+  expect(check(offered(...approved))).toEqual([]);
+  expect(check(offered(...approved, { observed: 'b' }))).toEqual([]);
+});
+
 test('a call that its upstream knows by its request may be refused before it is performed', () => {
   expect(check(untold('r9', true, true, false))).toEqual([]);
 });
@@ -145,6 +179,29 @@ const broken: [invariant: string, how: string, evidence: () => Evidence][] = [
   ],
   ['nothing dark', 'a call of no request that is in the log', () => untold('', false)],
   ['at most once', 'a call that is performed twice for one request', () => untold('r9', false, false)],
+  [
+    'once under a key',
+    'a call that is performed again for another request with its key',
+    () => {
+      const evidence = untold('r9', false);
+      const calls = evidence.calls.map((call) => (call.requestId === undefined ? call : { ...call, key: 'k' }));
+      return { ...evidence, calls: [...calls, { dispatchId: '', requestId: 'r4', at: 0, key: 'k' }] };
+    },
+  ],
+  ['only what was approved', 'a tool that nobody approved', () => offered({ observed: 'a' })],
+  [
+    'only what was approved',
+    'a tool that has long been another than was approved',
+    () => later(offered(...approved, { observed: 'b' })),
+  ],
+  [
+    'only what was approved',
+    'a tool that is shown before it is approved',
+    () => {
+      const { shown = [], ...rest } = offered(...approved);
+      return { ...rest, shown: shown.map((one) => ({ ...one, logged: 3 })) };
+    },
+  ],
   [
     'usage once',
     'usage counted twice',

@@ -4,15 +4,17 @@ import { invariants } from '../invariants/index.ts';
 import { broken } from './broken.ts';
 import { kinds } from './faults.ts';
 import { defaults, simulate } from './simulate.ts';
+import { serverOffers } from './tools/offers.ts';
 
 const WITHIN = 200;
 const TIMEOUT_MS = 120_000;
 
 test.each(broken)(
   '$how: $found',
-  async ({ parts, found, faults = kinds, taskAsks = defaults.taskAsks }) => {
+  async ({ parts, found, faults = kinds, taskAsks = defaults.taskAsks, toolAsks }) => {
+    const tools = toolAsks ? { toolAsks, servers: () => serverOffers } : {};
     for (let seed = 1; seed <= WITHIN; seed++) {
-      const { violations } = await simulate(seed, { parts, faults, taskAsks });
+      const { violations } = await simulate(seed, { parts, faults, taskAsks, ...tools });
       if (violations.some(({ invariant }) => invariant === found)) return;
     }
     expect.fail(`nothing was found in ${WITHIN} seeds`);

@@ -3,11 +3,12 @@ import type { AnyRecorded, Event, Log } from '../services/runtime/log.ts';
 import type { TaskStateState } from '../services/task-state/task-state.ts';
 import type { EventType, ServiceName } from '../topics/index.ts';
 import type { TaskAsk } from './askers.ts';
-import { credentials } from './configuration.ts';
+import { credentials, KEY } from './configuration.ts';
 import type { Kind } from './faults.ts';
 import { type AnyProcessor, type Parts, wholeMesh } from './process.ts';
 import type { Operation } from './programs.ts';
 import type { Options } from './simulate.ts';
+import type { ToolAsk } from './tools/asks.ts';
 
 type Of = Parameters<Parts['logOf']>[0];
 
@@ -166,6 +167,8 @@ export interface Broken {
   faults?: readonly Kind[];
   /** What agents must be asked for it to show; default anything. */
   taskAsks?: Options['taskAsks'];
+  /** The same of MCP servers, of which there are then all. */
+  toolAsks?: Options['toolAsks'];
 }
 
 /** The clerk is asked to do this, and others something, all in one conversation. */
@@ -185,6 +188,43 @@ const asking =
       ...other,
     }));
 
+const toolAsk: ToolAsk = {
+  at: 2_500,
+  server: 'files',
+  tool: 'send',
+  kind: 'sends',
+  call: 'call 1.',
+  session: '',
+  conversation: 'm',
+  credential: KEY,
+  key: '',
+  wantsProgress: false,
+  withinMs: 0,
+  patienceMs: 0,
+  cancelAfterMs: 0,
+};
+
+/** MCP servers are asked this. */
+export const askingTools =
+  (...asks: Partial<ToolAsk>[]): Options['toolAsks'] =>
+  () =>
+    asks.map((ask, i) => ({ ...toolAsk, call: `call ${i}.`, ...ask }));
+
+/** A verdict that nobody gave, on what was observed. */
+const approving = (record: AnyRecorded): AnyRecorded =>
+  Object.create(record, {
+    type: { value: 'DefinitionReviewed' },
+    data: { value: { ...(record.data as object), verdict: 'APPROVED', by: 'nobody', note: '' } },
+  });
+
+/** Every repetition of a call is another request. */
+const anotherRequest = (event: Event): Event => {
+  if (event.type !== 'RequestReceived') return event;
+  const id = `another-${++count}`;
+  const { request } = (event as Event<'RequestReceived'>).data;
+  return { ...event, id, correlationId: id, data: { request: { ...request, id } } } as Event;
+};
+
 /** To recall, and to say the same again, each is enough: a mesh that does neither is broken. */
 const forgetful = (service: ServiceName, found: string): Broken => ({
   how: `${service} recalls nothing and makes ids up`,
@@ -198,6 +238,56 @@ export const broken: readonly Broken[] = [
   forgetful('routing', 'one outcome'),
   forgetful('metering', 'usage once'),
   { how: 'the outbound edge recalls nothing', parts: nothingRecalled('outbound'), found: 'at most once' },
+  {
+    how: 'the edge to MCP servers recalls nothing',
+    parts: nothingRecalled('tools outbound'),
+    found: 'at most once',
+    faults: ['crash', 'rebalance'],
+    toolAsks: askingTools({}, {}, {}, { at: 2_600 }, { at: 2_700 }, { at: 2_800 }),
+  },
+  {
+    how: 'calls of tools are made before their dispatches are durable',
+    parts: handedOnEarly(['RequestDispatched'], 'routing', 'tools outbound', 500),
+    found: 'nothing dark',
+    toolAsks: askingTools({}, {}),
+  },
+  {
+    how: 'no replica knows which keys were used',
+    parts: withLog('tools inbound', (log) => ({
+      append: (events, signal) => log.append(events.map(anotherRequest), signal),
+      tail: (topics, see, options) =>
+        log.tail(topics, topics.includes('mesh.idempotency-keys') ? () => {} : see, options),
+    })),
+    found: 'once under a key',
+    toolAsks: askingTools({ key: 'k', call: 'one' }, { key: 'k', call: 'one', at: 6_000 }),
+  },
+  {
+    how: 'policy takes whatever is offered for approved',
+    parts: withProcessor('policy', ({ evolve }) => ({
+      evolve: (state, event) =>
+        event.type === 'DefinitionObserved'
+          ? evolve(evolve(state, event), approving(event as AnyRecorded) as never)
+          : evolve(state, event),
+    })),
+    found: 'only what was approved',
+    toolAsks: askingTools({ tool: 'tempt' }),
+  },
+  {
+    how: 'lists show whatever is offered',
+    parts: withLog('edge-mcp', (log) => ({
+      tail: (topics, see, options) =>
+        log.tail(
+          topics,
+          (record) => {
+            see(record);
+            if (record.type === 'DefinitionObserved') see(approving(record));
+          },
+          options,
+        ),
+    })),
+    found: 'only what was approved',
+    toolAsks: askingTools({ tool: '' }, { tool: '', at: 4_000 }),
+  },
   { how: 'audit recalls nothing', parts: nothingRecalled('audit'), found: 'audit whole' },
   { how: 'policy commits before it appends', parts: committedFirst('policy'), found: 'one outcome' },
   { how: 'metering commits before it appends', parts: committedFirst('metering'), found: 'usage once' },

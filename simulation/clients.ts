@@ -1,7 +1,7 @@
 /** Clients: what they ask, whom, and when they lose patience. */
 import type { ClientAnswer } from '../invariants/index.ts';
 import { KEY, OTHER_KEY } from './configuration.ts';
-import { Exchange } from './http.ts';
+import { Exchange, type Told } from './http.ts';
 import type { MeshProcess } from './process.ts';
 import type { World } from './world.ts';
 
@@ -55,6 +55,13 @@ export const drawAsks = ({ random }: World): Ask[] => {
   return [...asks, ...again.map((ask) => ({ ...ask, at: ask.at + random.between(0, 8_000) }))];
 };
 
+/** A stream that ends with an error came to its end all the same, yet it is no answer. */
+const answerOf = ({ status, headers, text, whole }: Told): ClientAnswer => ({
+  requestId: String(headers['x-request-id'] ?? ''),
+  status,
+  whole: whole && (!text.startsWith('data:') || text.trimEnd().endsWith('[DONE]')),
+});
+
 /** Asks any process that is up; where none is, nobody hears it. */
 export const ask = (
   world: World,
@@ -65,7 +72,7 @@ export const ask = (
   const up = processes.filter((process) => process.up);
   if (up.length === 0) return;
   const process = world.random.pick(up);
-  const exchange = new Exchange(asked.headers, Buffer.from(JSON.stringify(asked.body)), told);
+  const exchange = new Exchange(asked.headers, Buffer.from(JSON.stringify(asked.body)), (said) => told(answerOf(said)));
   process.call(PATH, exchange);
   if (asked.patienceMs > 0)
     world.after(asked.patienceMs, 'a client hangs up', () => exchange.response.destroy(), process.life);

@@ -2,6 +2,7 @@
 import { type AgentConfiguration, type Configuration, hashOfKey, noAgents } from '../services/runtime/configuration.ts';
 import { derivedId } from '../services/runtime/event.ts';
 import type { Event } from '../services/runtime/log.ts';
+import { TWIN } from './tools/offers.ts';
 
 export const KEY = 'sk-parley-simulated';
 export const OTHER_KEY = 'sk-parley-turned-away';
@@ -43,14 +44,14 @@ export type AgentName = (typeof agentNames)[number];
 /** Agents beyond the mesh: one that streams, and one that does not. */
 export const httpAgentNames = ['courier', 'poller'] as const;
 
-const agentOf = (name: string, kind: AgentConfiguration['kind']): AgentConfiguration => ({
+const agentOf = (name: string, kind: AgentConfiguration['kind'], tools: string[] = []): AgentConfiguration => ({
   name,
   tenant: 'acme',
   unit: 'agents',
   owner: 'owner@acme.example',
   kind,
   partitions: 1,
-  tools: [],
+  tools,
 });
 const agentResourceOf = (name: string, target = name) => ({
   type: 'agent',
@@ -74,13 +75,42 @@ const httpAgentConnectionOf = (name: string) => ({
   interfaces: [],
 });
 
+const serverOf = (name: string): Configuration['servers'][number] => ({
+  name,
+  connection: `mcp:${name}`,
+  version: '1',
+  deprecated: null,
+  review: 'changes',
+  callsInFlight: 20,
+});
+const serverResourceOf = (name: string) => ({
+  type: 'server',
+  id: name,
+  actions: ['tool.call'],
+  targets: (name === 'files' ? [name, TWIN] : [name]).map((one, tier) => ({
+    id: `mcp/${one}`,
+    connection: `mcp:${one}`,
+    name: one,
+    weight: 1,
+    tier,
+  })),
+  attributes: {},
+});
+const serverConnectionOf = (name: string) => ({
+  ...connectionOf(`mcp:${name}`),
+  protocol: 'mcp',
+  url: `http://${name}.example/mcp`,
+  interfaces: [],
+});
+
 const permit = `permit(principal, action, resource) when {
   [${['bot', ...agentNames].map((name) => `Agent::"acme/${name}"`).join(', ')}].contains(principal)
 };`;
-/** After a change of mind nobody may use the second model. */
-const forbid = 'forbid(principal, action, resource == Model::"large");';
+/** After a change of mind nobody may use the second model, nor lend a book. */
+const forbid = `forbid(principal, action, resource == Model::"large");
+forbid(principal, action, resource == Tool::"books/lend");`;
 
-const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
+const documentOf = (strict: boolean, servers: readonly string[]): Omit<Configuration, 'version'> => ({
   credentials,
   resources: [
     {
@@ -94,15 +124,23 @@ const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
     { type: 'model', id: 'nowhere', actions: ['model.chat'], targets: [], attributes: {} },
     ...agentNames.map((name) => agentResourceOf(name)),
     ...httpAgentNames.map(httpAgentResourceOf),
+    ...servers.map(serverResourceOf),
   ],
   connections: [
     ...['one', 'two', 'three'].map(connectionOf),
     ...agentNames.map(agentConnectionOf),
     ...httpAgentNames.map(httpAgentConnectionOf),
+    ...servers.map(serverConnectionOf),
   ],
   ...noAgents,
-  agents: [...agentNames.map((name) => agentOf(name, 'log')), ...httpAgentNames.map((name) => agentOf(name, 'http'))],
-  a2a: { ...noAgents.a2a, turnDeadlineMs: 60_000 },
+  agents: [
+    ...agentNames.map((name) => agentOf(name, 'log', ['*'])),
+    ...httpAgentNames.map((name) => agentOf(name, 'http')),
+    agentOf('bot', 'caller', ['*']),
+    agentOf('other', 'caller', ['files/look']),
+  ],
+  servers: servers.map(serverOf),
+  a2a: { ...noAgents.a2a, publicUrl: 'http://mesh.example', turnDeadlineMs: 60_000 },
   currency: 'EUR',
   prices: [{ of: 'model/small', nanosPer: { input_tokens: 3, output_tokens: 5 } }],
   limits: {
@@ -121,10 +159,28 @@ const documentOf = (strict: boolean): Omit<Configuration, 'version'> => ({
     : [{ id: 'permit', text: permit }],
 });
 
-const documents = { lax: JSON.stringify(documentOf(false)), strict: JSON.stringify(documentOf(true)) };
+export type Mind = 'lax' | 'strict';
 
-/** The event that puts a configuration in force. @param n which change it is: each has a version of its own. */
-export const configured = (mind: keyof typeof documents, n: number, time: number): Event<'MeshConfigured'> => {
+/** To write one takes longer than to look it up. */
+const documents = new Map<string, string>();
+const written = (mind: Mind, servers: readonly string[]): string => {
+  const key = [mind, ...servers].join();
+  const document = documents.get(key) ?? JSON.stringify(documentOf(mind === 'strict', servers));
+  documents.set(key, document);
+  return document;
+};
+
+/**
+ * The event that puts a configuration in force.
+ * @param servers of MCP, by their names.
+ * @param n which change it is: each has a version of its own.
+ */
+export const configured = (
+  mind: Mind,
+  servers: readonly string[],
+  n: number,
+  time: number,
+): Event<'MeshConfigured'> => {
   const version = `v${n}`;
   return {
     id: derivedId('configuration', version),
@@ -135,6 +191,6 @@ export const configured = (mind: keyof typeof documents, n: number, time: number
     correlationId: version,
     causationId: '',
     traceparent: '',
-    data: { version, previousVersion: n > 1 ? `v${n - 1}` : null, document: documents[mind] },
+    data: { version, previousVersion: n > 1 ? `v${n - 1}` : null, document: written(mind, servers) },
   };
 };

@@ -8,6 +8,7 @@ import type { HttpAgent } from './http-agent.ts';
 import type { Member } from './member.ts';
 import type { MeshProcess } from './process.ts';
 import type { Life } from './time.ts';
+import type { ToolServer } from './tools/tool-server.ts';
 import type { AccessLog } from './upstream.ts';
 import type { World } from './world.ts';
 
@@ -29,6 +30,8 @@ export const kinds = [
   'agent crash',
   'agent freeze',
   'agent server',
+  'tool server',
+  'tool change',
   'compaction',
 ] as const;
 export type Kind = (typeof kinds)[number];
@@ -42,6 +45,7 @@ export interface Faulty {
   processes: readonly MeshProcess[];
   agents: readonly AgentProcess[];
   httpAgents: readonly HttpAgent[];
+  toolServers: readonly ToolServer[];
   access: AccessLog;
   /** How many configurations there were. */
   configurations: number;
@@ -104,6 +108,8 @@ const doubled: readonly TopicName[] = [
   'mesh.cancellations',
   'mesh.reports',
   'mesh.task-updates',
+  'mesh.sessions',
+  'mesh.idempotency-keys',
   ...agentNames.flatMap((name) => Object.values(agentTopics(name))),
 ];
 
@@ -120,7 +126,9 @@ const duplicate = ({ world, cluster }: Faulty) => {
 const reconfigure = (faulty: Faulty) => {
   const { world } = faulty;
   faulty.configurations += 1;
-  const event = configured(world.random.pick(['lax', 'strict']), faulty.configurations, Math.round(world.time.now()));
+  const mind = world.random.pick(['lax', 'strict'] as const);
+  const servers = faulty.toolServers.map(({ name }) => name);
+  const event = configured(mind, servers, faulty.configurations, Math.round(world.time.now()));
   faulty.cluster.state(event);
 };
 
@@ -142,6 +150,9 @@ const sickness = ({ world, access }: Faulty) => {
     access.sick = [];
   });
 };
+
+const anyOf = ({ random }: World, servers: readonly ToolServer[]): ToolServer | undefined =>
+  servers.length > 0 ? random.pick(servers) : undefined;
 
 const causes: Record<Kind, (faulty: Faulty) => void> = {
   crash: (faulty) => crash(faulty, faulty.world.random.pick(faulty.processes)),
@@ -175,6 +186,8 @@ const causes: Record<Kind, (faulty: Faulty) => void> = {
   'agent crash': (faulty) => crash(faulty, faulty.world.random.pick(faulty.agents)),
   'agent freeze': (faulty) => freeze(faulty, faulty.world.random.pick(faulty.agents)),
   'agent server': ({ world, httpAgents }) => world.random.pick(httpAgents).restart(world.random.chance(0.4)),
+  'tool server': ({ world, toolServers }) => anyOf(world, toolServers)?.die(),
+  'tool change': ({ world, toolServers }) => anyOf(world, toolServers)?.change(),
   compaction: ({ cluster }) => cluster.compact(),
 };
 

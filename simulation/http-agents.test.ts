@@ -26,7 +26,7 @@ describe('in a few hundred seeds', () => {
         if (record.type === 'ResponseFailed' || record.type === 'AttemptFailed')
           failures.add(`${record.type} ${record.data.failure.reason}`);
       }
-      for (const line of trace) if (/ is asked: /.test(line)) methods.add(line.split(': ')[1]!);
+      for (const line of trace) if (/ (courier|poller) is asked: /.test(line)) methods.add(line.split(': ')[1]!);
     }
   }, TIMEOUT_MS);
 

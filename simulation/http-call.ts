@@ -1,5 +1,6 @@
 /** One call of an agent over HTTP as its server has it: JSON-RPC, answered whole or by a stream of events. */
 import type { Dispatcher } from 'undici';
+import { Answering } from './answering.ts';
 import type { Exchange } from './exchange.ts';
 import type { Listener } from './remote-task.ts';
 import type { World } from './world.ts';
@@ -22,7 +23,7 @@ export interface Params {
   message: { messageId: string; taskId?: string; contextId?: string; parts?: readonly object[] };
 }
 
-export class HttpCall implements Listener {
+export class HttpCall extends Answering implements Listener {
   readonly method: Method;
   readonly params: Params;
   /** Empty: it came without. */
@@ -30,18 +31,11 @@ export class HttpCall implements Listener {
   /** Where the connection is to break: after so many events. */
   breaksAfter = Number.POSITIVE_INFINITY;
   readonly #id: number;
-  readonly #exchange: Exchange;
-  readonly #world: World;
-  /** What is on its way, in order. */
-  readonly #under: (() => void)[] = [];
-  #arrivesAt = 0;
-  #isOpen = false;
 
   /** @param body of the request. @throws where it is no JSON-RPC */
   constructor(world: World, exchange: Exchange, headers: Record<string, string>, body: string) {
+    super(world, exchange);
     const { id, method, params } = JSON.parse(body);
-    this.#world = world;
-    this.#exchange = exchange;
     this.#id = id;
     this.method = method;
     this.params = params;
@@ -50,22 +44,6 @@ export class HttpCall implements Listener {
 
   get isStream(): boolean {
     return this.method === 'SendStreamingMessage' || this.method === 'SubscribeToTask';
-  }
-
-  #send(what: string, happen: () => void): void {
-    const { time, random } = this.#world;
-    this.#arrivesAt = Math.max(time.now() + random.between(0.1, 3), this.#arrivesAt);
-    this.#under.push(happen);
-    // A caller that thaws hears what came meanwhile before what comes then.
-    this.#exchange.after(this.#arrivesAt - time.now(), what, () => this.#under.shift()!());
-  }
-
-  refuse(status: number): void {
-    this.#send(`answers ${status}`, () => {
-      this.#exchange.head(status, { 'content-type': 'text/plain' });
-      this.#exchange.data('no');
-      this.#exchange.end();
-    });
   }
 
   fail(code: number): void {
@@ -77,11 +55,7 @@ export class HttpCall implements Listener {
   }
 
   #whole(outcome: object): void {
-    this.#send('answers', () => {
-      this.#exchange.head(200, { 'content-type': 'application/json' });
-      this.#exchange.data(JSON.stringify({ jsonrpc: '2.0', id: this.#id, ...outcome }));
-      this.#exchange.end();
-    });
+    this.whole(200, { jsonrpc: '2.0', id: this.#id, ...outcome });
   }
 
   hear(result: object): void {
@@ -90,20 +64,7 @@ export class HttpCall implements Listener {
       this.lose();
       return;
     }
-    const isFirst = !this.#isOpen;
-    this.#isOpen = true;
-    this.#send('says', () => {
-      if (isFirst) this.#exchange.head(200, { 'content-type': 'text/event-stream' });
-      this.#exchange.data(`data: ${JSON.stringify({ jsonrpc: '2.0', id: this.#id, result })}\n\n`);
-    });
-  }
-
-  end(): void {
-    this.#send('ends', () => this.#exchange.end());
-  }
-
-  lose(): void {
-    this.#send('breaks', () => this.#exchange.lose());
+    this.say({ jsonrpc: '2.0', id: this.#id, result });
   }
 }
 

@@ -2,10 +2,13 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import type { ClientAnswer } from '../invariants/index.ts';
 
-type Hook = (request: unknown, reply: unknown, done: () => void) => void;
+type Hook = (request: unknown, reply: unknown, done: () => void) => Promise<void> | void;
 type Handler = (request: unknown, reply: unknown) => Promise<unknown>;
+interface Route {
+  onRequest: Hook;
+  handler: Handler;
+}
 type Post = (url: string, options: { onRequest: Hook }, handler: Handler) => void;
 
 export interface Routes {
@@ -14,31 +17,51 @@ export interface Routes {
   call(path: string, exchange: Exchange): void;
 }
 
-/** As much of fastify as an edge asks of it. */
+/** As much of fastify as an edge asks of it: paths, of which the last part may be a name. */
 export const createRoutes = (): Routes => {
-  const routes = new Map<string, { onRequest: Hook; handler: Handler }>();
-  let prefix = '';
-  const post: Post = (url, { onRequest }, handler) => void routes.set(prefix + url, { onRequest, handler });
+  const routes = new Map<string, Route>();
   const nothing = () => {};
-  const v1 = { decorateRequest: nothing, setErrorHandler: nothing, post, get: nothing, route: nothing };
+  const mounted = (prefix: string) => ({
+    decorateRequest: nothing,
+    setErrorHandler: nothing,
+    get: nothing,
+    supportedMethods: ['GET', 'POST', 'DELETE'],
+    post: ((url, { onRequest }, handler) =>
+      void routes.set(`POST ${prefix}${url}`, { onRequest, handler })) satisfies Post,
+    route: ({ method, url, ...route }: Route & { method: readonly string[]; url: string }) => {
+      for (const one of method) routes.set(`${one} ${prefix}${url}`, route);
+    },
+  });
   const http = {
     problemForms: new Map(),
     readiness: new Map(),
     initialConfig: {},
-    register: (mount: (v1: object, options: object, done: () => void) => void, options: { prefix: string }) => {
-      prefix = options.prefix;
-      mount({ ...v1, supportedMethods: [] }, options, nothing);
-    },
+    server: { address: () => null },
+    get: nothing,
+    register: (mount: (at: object, options: object, done: () => void) => void, options: { prefix: string }) =>
+      mount(mounted(options.prefix), options, nothing),
   };
   return {
     http: http as unknown as FastifyInstance,
     call: (path, exchange) => {
-      const route = routes.get(path);
+      const { headers, body, method } = exchange;
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      const asked = `${method} ${path}`;
+      const route = routes.get(asked) ?? routes.get(`${asked.slice(0, -name.length)}:name`);
       if (!route) throw new Error(`no route ${path}`);
-      const { headers, body } = exchange;
-      const request = { headers, body, raw: exchange.request, serving: null };
-      const reply = { raw: exchange.response, hijack: nothing };
-      route.onRequest(request, reply, () => void route.handler(request, reply));
+      const request = { method, headers, body, params: { name }, raw: exchange.request, serving: null, mcp: null };
+      let isHijacked = false;
+      const hijack = () => {
+        isHijacked = true;
+      };
+      const reply = { raw: exchange.response, hijack };
+      const handle = () => void route.handler(request, reply);
+      // What takes a third parameter calls it, or has answered; what does not resolves, or has answered.
+      const passed = route.onRequest(request, reply, handle);
+      if (route.onRequest.length < 3)
+        void Promise.resolve(passed).then(() => {
+          if (!isHijacked) handle();
+        });
     },
   };
 };
@@ -46,7 +69,7 @@ export const createRoutes = (): Routes => {
 class Response extends EventEmitter {
   headersSent = false;
   statusCode = 0;
-  requestId = '';
+  headers: Readonly<Record<string, unknown>> = {};
   destroyed = false;
   writableEnded = false;
   writableFinished = false;
@@ -56,19 +79,29 @@ class Response extends EventEmitter {
   writeHead(status: number, headers: Record<string, unknown>): this {
     this.headersSent = true;
     this.statusCode = status;
-    this.requestId = String(headers['x-request-id'] ?? '');
+    this.headers = headers;
     return this;
   }
 
-  write(payload: Buffer, written: () => void = () => {}): boolean {
-    this.text += payload.toString();
+  get closed(): boolean {
+    return this.destroyed;
+  }
+
+  getHeader(name: string): unknown {
+    return this.headers[name];
+  }
+
+  flushHeaders(): void {}
+
+  write(payload: Uint8Array, written: () => void = () => {}): boolean {
+    this.text += Buffer.from(payload).toString();
     queueMicrotask(written);
     return true;
   }
 
-  end(last?: Buffer): void {
+  end(last?: Uint8Array): void {
     if (this.writableEnded) return;
-    if (last) this.text += last.toString();
+    if (last) this.text += Buffer.from(last).toString();
     this.writableEnded = true;
     this.writableFinished = true;
     this.destroy();
@@ -83,19 +116,32 @@ class Response extends EventEmitter {
   setTimeout(): void {}
 }
 
+/** What a client was told, as it came. */
+export interface Told {
+  status: number;
+  headers: Readonly<Record<string, unknown>>;
+  text: string;
+  /** Whether it came to its end. */
+  whole: boolean;
+}
+
 /** One call of a client, and what it was told. */
 export class Exchange {
+  readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly request: object;
   readonly response = new Response();
-  readonly #ended: (answer: ClientAnswer) => void;
+  readonly #ended: (told: Told) => void;
   #over = false;
 
-  constructor(headers: IncomingHttpHeaders, body: Buffer, ended: (answer: ClientAnswer) => void) {
+  constructor(headers: IncomingHttpHeaders, body: Buffer, ended: (told: Told) => void, method = 'POST') {
+    this.method = method;
     this.headers = { ...headers, 'content-type': 'application/json', 'content-length': String(body.length) };
     this.body = body;
-    this.request = Object.assign(new EventEmitter(), { headers: this.headers, complete: true, resume: () => {} });
+    const { headers: given } = this;
+    const known = { method, url: '/', headers: given, complete: true, resume: () => {} };
+    this.request = Object.assign(new EventEmitter(), known);
     this.#ended = ended;
     this.response.once('close', () => this.cut());
   }
@@ -104,13 +150,7 @@ export class Exchange {
   cut(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#ended(this.#answer);
-  }
-
-  get #answer(): ClientAnswer {
-    const { requestId, statusCode, writableFinished, text } = this.response;
-    // A stream that ends with an error came to its end all the same, yet it is no answer.
-    const whole = writableFinished && (!text.startsWith('data:') || text.trimEnd().endsWith('[DONE]'));
-    return { requestId, status: statusCode, whole };
+    const { statusCode: status, headers, text, writableFinished: whole } = this.response;
+    this.#ended({ status, headers, text, whole });
   }
 }

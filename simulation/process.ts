@@ -13,6 +13,11 @@ import { startTimers } from '../services/edge-agents/timers.ts';
 import { defaultTimes, startInbound } from '../services/edge-llm/inbound/inbound.ts';
 import { defaultOutboundTimes, startOutbound } from '../services/edge-llm/outbound/outbound.ts';
 import { createRecentMessages } from '../services/edge-llm/recent-messages.ts';
+import { defaultCatalogueTimes, startCatalogue } from '../services/edge-mcp/catalogue/catalogue.ts';
+import { followDefinitions } from '../services/edge-mcp/catalogue/known-definitions.ts';
+import { startInbound as startInboundOfTools } from '../services/edge-mcp/inbound/inbound.ts';
+import { createConnections } from '../services/edge-mcp/outbound/connections.ts';
+import { startOutbound as startOutboundToServers } from '../services/edge-mcp/outbound/outbound.ts';
 import { meteringProcessor } from '../services/metering/metering.ts';
 import { policyProcessor } from '../services/policy/index.ts';
 import type { PolicyState } from '../services/policy/policy.ts';
@@ -33,16 +38,29 @@ import { WayToAgents } from './http-agents.ts';
 import { createSimulatedLog, type SimulatedLog } from './log.ts';
 import type { Member } from './member.ts';
 import { Life } from './time.ts';
+import { WayToServers } from './tools/servers.ts';
+import type { ToolServer } from './tools/tool-server.ts';
 import { type AccessLog, Upstream } from './upstream.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: processors of any state, input and output.
 export type AnyProcessor = Processor<any, any, any>;
 
+/** Services, and what an edge is made of. */
+type Part =
+  | ServiceName
+  | 'inbound'
+  | 'outbound'
+  | 'hearing'
+  | 'timers'
+  | 'tools inbound'
+  | 'tools outbound'
+  | 'catalogue';
+
 /** What a process is made of. A test may put something broken in one's place. */
 export interface Parts {
   processors(log: Log): AnyProcessor[];
   /** The log as one service sees it. */
-  logOf(service: ServiceName | 'inbound' | 'outbound' | 'hearing' | 'timers', log: Log): Log;
+  logOf(service: Part, log: Log): Log;
   /** Types of records that agents do not find again when they look at what they said. */
   overlooked: readonly EventType[];
 }
@@ -57,12 +75,13 @@ const routingProcessor: Processor<routing.RoutingState, routing.RoutingInput, ro
   decide: routing.decide,
 };
 
-/** To parse policies takes longer than a seed: a state with the same ones lends its own. It is never changed in place. */
-const policyStates = new Map<string, PolicyState>();
+/** To parse policies takes longer than a seed: a state with the same ones lends them. */
+const configurations = new Map<string, PolicyState['configured']>();
 const evolvePolicy: typeof policyProcessor.evolve = (state, event) => {
-  if (event.type !== 'MeshConfigured') return state;
-  const next = policyProcessor.evolve(policyStates.get(event.data.document) ?? state, event);
-  policyStates.set(event.data.document, next);
+  if (event.type !== 'MeshConfigured') return policyProcessor.evolve(state, event);
+  const configured = configurations.get(event.data.document) ?? state.configured;
+  const next = policyProcessor.evolve({ ...state, configured }, event);
+  configurations.set(event.data.document, next.configured);
   return next;
 };
 const policy = { ...policyProcessor, evolve: evolvePolicy };
@@ -79,6 +98,9 @@ export const wholeMesh: Parts = {
   logOf: (_, log) => log,
   overlooked: [],
 };
+
+/** Often enough for the seconds that a seed lasts. */
+const catalogueTimes = { ...defaultCatalogueTimes, lookMs: 1_000 };
 
 /** To sign takes real time; nobody here looks at it. */
 const sign = async () => 'signed';
@@ -107,6 +129,7 @@ export class MeshProcess {
   readonly #cluster: Cluster;
   readonly #access: AccessLog;
   readonly #httpAgents: readonly HttpAgent[];
+  readonly #toolServers: readonly ToolServer[];
   readonly #parts: Parts;
   life: Life;
   log: SimulatedLog | undefined;
@@ -120,11 +143,18 @@ export class MeshProcess {
   #undo: (() => Promise<unknown>)[] = [];
   readonly calls = new Set<Exchange>();
 
-  constructor(name: string, cluster: Cluster, access: AccessLog, httpAgents: readonly HttpAgent[], parts: Parts) {
+  constructor(
+    name: string,
+    cluster: Cluster,
+    access: AccessLog,
+    { httpAgents, toolServers }: { httpAgents: readonly HttpAgent[]; toolServers: readonly ToolServer[] },
+    parts: Parts,
+  ) {
     this.name = name;
     this.#cluster = cluster;
     this.#access = access;
     this.#httpAgents = httpAgents;
+    this.#toolServers = toolServers;
     this.#parts = parts;
     this.life = new Life(name);
     this.life.dead = true;
@@ -147,7 +177,7 @@ export class MeshProcess {
     const { logOf, processors } = this.#parts;
     const configuration = await followConfiguration(log, silent);
     const routes = createRoutes();
-    const context = (of: Parameters<Parts['logOf']>[0]): ServiceContext => ({
+    const context = (of: Part): ServiceContext => ({
       log: logOf(of, log),
       logger: silent,
       metrics,
@@ -177,9 +207,24 @@ export class MeshProcess {
     undo({ stop: () => cards.close() });
     const toAgents = { of: () => new WayToAgents(this.#cluster, this.#access, this.#httpAgents), close: hangUp };
     undo(await startOutboundToAgents(context('edge-a2a'), cards, sign, defaultAgentTimes, toAgents));
+    await this.#beginTools(context, undo);
     undo(await startInbound(context('inbound'), defaultTimes, recent));
     this.#routes = routes;
     this.up = true;
+  }
+
+  /** As services/edge-mcp/index.ts does it. */
+  async #beginTools(context: (of: Part) => ServiceContext, undo: (running: RunningService) => void): Promise<void> {
+    const known = await followDefinitions(context('edge-mcp').log, silent);
+    undo({ stop: () => known.close() });
+    const servers = {
+      of: () => new WayToServers(this.#cluster, this.#access, this.#toolServers),
+      close: async () => {},
+    };
+    const connections = createConnections(context('tools outbound'), servers);
+    undo(await startOutboundToServers(context('tools outbound'), connections, known.definitions));
+    undo(startCatalogue(context('catalogue'), known, connections, catalogueTimes));
+    undo(await startInboundOfTools(context('tools inbound'), known));
   }
 
   /** A client's call. */

@@ -11,6 +11,7 @@ import type { Random } from './random.ts';
 export type Operation =
   | { do: 'step' | 'ask' | 'progress' | 'hang' | 'fail' | 'direct' }
   | { do: 'llm'; model: string; once: boolean }
+  | { do: 'tool'; name: string }
   | { do: 'agent'; name: string; program: Operation[] }
   | { do: 'sleep' | 'slow'; ms: number }
   | { do: 'artifact'; pieces: number }
@@ -25,7 +26,9 @@ const drawOperation = (random: Random, depth: number): Operation => {
       model: random.pick(['small', 'small', 'large', 'nowhere', 'unknown']),
       once: random.chance(0.4),
     };
-  if (chance < 0.54 && depth < 3)
+  if (chance < 0.45)
+    return { do: 'tool', name: random.pick(['files/look', 'files/send', 'books/lend', 'files/tempt']) };
+  if (chance < 0.56 && depth < 3)
     return {
       do: 'agent',
       name: random.chance(0.2)
@@ -33,7 +36,7 @@ const drawOperation = (random: Random, depth: number): Operation => {
         : random.pick(['scout', 'scout', 'clerk', 'rogue', 'nobody']),
       program: drawProgram(random, depth + 1),
     };
-  if (chance < 0.62) return { do: 'ask' };
+  if (chance < 0.63) return { do: 'ask' };
   if (chance < 0.68) return { do: 'progress' };
   if (chance < 0.77) return { do: 'artifact', pieces: 1 + random.below(3) };
   if (chance < 0.87)
@@ -88,6 +91,11 @@ export const handlerOf =
           const tools = operation.once ? { tools: [{ type: 'mcp' }] } : {};
           const messages = [{ role: 'user' as const, content: place }];
           await ctx.llm({ model: operation.model, messages, ...tools }).catch(unlessOver(ctx));
+          return;
+        }
+        case 'tool': {
+          const call = `${ctx.taskId} ${place}.`;
+          await ctx.tool(operation.name, { call }).catch(unlessOver(ctx));
           return;
         }
         case 'agent':

@@ -47,7 +47,11 @@ const lasting = (name: Name, state: unknown) => {
   if (name === 'audit') return undefined;
   if (name === 'policy') return (state as PolicyState).configured?.version;
   if (name === 'task-state')
-    return unplaced([...(state as TaskStateState).partitions].map(([partition, tasks]) => [partition, tasksOf(tasks)]));
+    return unplaced(
+      [...(state as TaskStateState).partitions]
+        .sort(([a], [b]) => a - b)
+        .map(([partition, tasks]) => [partition, tasksOf(tasks)]),
+    );
   if (name !== 'routing') return state;
   const { configuration, breakers } = state as RoutingState;
   return { configuration, open: [...breakers].filter(([, { open }]) => open).map(([target]) => target) };

@@ -18,6 +18,11 @@ import { beginRandomness } from './randomness.ts';
 import { rogueOf } from './rogue.ts';
 import { statesOf } from './states.ts';
 import { beginTime } from './time.ts';
+import { drawToolAsks, type ToolAsk } from './tools/asks.ts';
+import { ToolClients } from './tools/clients.ts';
+import { drawServers, type ServerOffer } from './tools/offers.ts';
+import { createToolServers } from './tools/servers.ts';
+import { answersOf, callsOf, shownIn, toolsTruth } from './tools/truth.ts';
 import type { AccessLog } from './upstream.ts';
 import { calm, createWorld, type World } from './world.ts';
 
@@ -39,6 +44,10 @@ export interface Options {
   parts: Parts;
   /** What agents are asked. */
   taskAsks(world: World): TaskAsk[];
+  /** What MCP servers are asked. */
+  toolAsks(world: World, offers: readonly ServerOffer[]): ToolAsk[];
+  /** Which MCP servers there are. */
+  servers(world: World): readonly ServerOffer[];
 }
 
 export interface Run {
@@ -56,7 +65,14 @@ export interface Run {
   trace: string[];
 }
 
-export const defaults: Options = { processes: 2, faults: kinds, parts: wholeMesh, taskAsks: drawTaskAsks };
+export const defaults: Options = {
+  processes: 2,
+  faults: kinds,
+  parts: wholeMesh,
+  taskAsks: drawTaskAsks,
+  toolAsks: drawToolAsks,
+  servers: drawServers,
+};
 
 /** Two processes of one agent, one of another, and one of an agent that keeps to nothing. */
 const agentsOf = (
@@ -83,12 +99,16 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
   const access: AccessLog = { calls: [], bodies: [], well: false, sick: [] };
   const names = Array.from({ length: options.processes }, (_, i) => `p${i + 1}`);
   const httpAgents = createHttpAgents(cluster, access);
-  const processes = names.map((name) => new MeshProcess(name, cluster, access, httpAgents, options.parts));
+  const offers = options.servers(world);
+  const toolServers = createToolServers(cluster, access, offers);
+  const beyond = { httpAgents, toolServers };
+  const processes = names.map((name) => new MeshProcess(name, cluster, access, beyond, options.parts));
   const effects: StepEffect[] = [];
   const askers = new Askers(world, processes);
   const tasks: KnownTasks = followTasks(cluster, (task) => askers.see(task));
   const agents = agentsOf(cluster, tasks, effects, options.parts);
-  const faulty: Faulty = { world, cluster, processes, agents, httpAgents, access, configurations: 1 };
+  const toolClients = new ToolClients(world, processes, () => cluster.length);
+  const faulty: Faulty = { world, cluster, processes, agents, ...beyond, access, configurations: 1 };
   const answers: ClientAnswer[] = [];
 
   const isSettled = () => [...cluster.groups.values()].every((group) => group.settled);
@@ -114,7 +134,14 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
   const notice = (error: unknown) => void unhandled.push(error);
   process.on('unhandledRejection', notice);
   try {
-    cluster.state(configured('lax', 1, START));
+    cluster.state(
+      configured(
+        'lax',
+        offers.map(({ name }) => name),
+        1,
+        START,
+      ),
+    );
     for (const agent of httpAgents) cluster.state(cardPublished(agent, START));
     for (const one of [...processes, ...agents]) one.start();
     await until(() => processes.every((one) => one.up) && isSettled());
@@ -122,12 +149,14 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
     const facedAt = time.now();
     const asks = drawAsks(world);
     const taskAsks = options.taskAsks(world);
-    const whens = [...asks, ...taskAsks].map(({ at }) => at);
+    const toolAsks = options.toolAsks(world, offers);
+    const whens = [...asks, ...taskAsks, ...toolAsks].map(({ at }) => at);
     const last = Math.max(...whens);
     const faults = drawFaults(world, options.faults, whens);
     for (const asked of asks)
       world.after(asked.at, 'a client asks', () => ask(world, processes, asked, (answer) => answers.push(answer)));
     for (const asked of taskAsks) world.after(asked.at, 'a client asks an agent', () => askers.ask(asked, tasks));
+    for (const asked of toolAsks) world.after(asked.at, 'a client asks a server', () => toolClients.ask(asked));
     for (const fault of faults) world.after(fault.at, `fault: ${fault.kind}`, () => cause(faulty, fault));
     world.after(last + 10_000, 'faults are over', () => {
       world.odds = calm;
@@ -136,15 +165,23 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
     await untilStill();
 
     const records = cluster.all();
+    const { told } = toolClients;
+    const toolCalls = callsOf(toolServers, toolAsks, records);
     const evidence: Evidence = {
       records,
-      calls: [...access.calls, ...httpAgents.flatMap(({ sent }) => sent)],
-      answers,
+      calls: [...access.calls, ...httpAgents.flatMap(({ sent }) => sent), ...toolCalls],
+      answers: [...answers, ...answersOf(told)],
+      shown: shownIn(told),
       effects,
       endedAt: time.now(),
       states: statesOf(processes, records),
     };
-    const violations = [...check(evidence), ...bodiesWhole(asks, access, records), ...agentsTruth(httpAgents, records)];
+    const violations = [
+      ...check(evidence),
+      ...bodiesWhole(asks, access, records),
+      ...agentsTruth(httpAgents, records),
+      ...toolsTruth(toolServers, told, records),
+    ];
     for (const error of unhandled)
       violations.push({ invariant: 'nothing unhandled', contextId: '', requestId: '', message: String(error) });
     if (steps >= MOST_STEPS)

@@ -62,6 +62,17 @@ export interface Time {
   end(): void;
 }
 
+/** `AbortSignal.any`, without what node keeps of one for as long as the thread lives: that of many seeds would fill it. */
+const anySignal = (signals: Iterable<AbortSignal>): AbortSignal => {
+  const controller = new AbortController();
+  for (const signal of signals) {
+    const abort = () => controller.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  }
+  return controller.signal;
+};
+
 const settle = () => new Promise<void>((resolve) => realImmediate(resolve));
 
 /** `setTimeout` of node:timers/promises, over whatever `setTimeout` is now. */
@@ -85,13 +96,40 @@ export const beginTime = (start: number): Time => {
     now: start,
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
-  const { setTimeout: fakeTimeout, setImmediate: immediate } = globalThis;
+  const { setTimeout: fakeTimeout, setInterval: fakeInterval, setImmediate: immediate } = globalThis;
+  const { timeout: realTimeoutSignal, any: realAnySignal } = AbortSignal;
   const promised = timersPromises.setTimeout;
   const ofLife = (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
     const life = current.getStore();
     return fakeTimeout(life ? () => life.enter(() => callback(...args)) : callback, ms, ...args);
   };
+  /** What comes due again and again in a frozen process happens once when it thaws. */
+  const everyOfLife = (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+    const life = current.getStore();
+    if (!life) return fakeInterval(callback, ms, ...args);
+    let isDue = false;
+    const happen = () => {
+      isDue = false;
+      callback(...args);
+    };
+    const timer = fakeInterval(() => {
+      if (life.dead) clearInterval(timer);
+      if (life.dead || isDue) return;
+      isDue = true;
+      life.enter(happen);
+    }, ms);
+    return timer;
+  };
+  const timeoutSignal = (ms: number) => {
+    const controller = new AbortController();
+    const abort = () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
+    setTimeout(abort, ms);
+    return controller.signal;
+  };
   globalThis.setTimeout = ofLife as typeof globalThis.setTimeout;
+  globalThis.setInterval = everyOfLife as typeof globalThis.setInterval;
+  AbortSignal.timeout = timeoutSignal;
+  AbortSignal.any = anySignal;
   globalThis.setImmediate = ((callback: (...args: unknown[]) => void, ...args: unknown[]) =>
     ofLife(callback, 0, ...args)) as unknown as typeof globalThis.setImmediate;
   timersPromises.setTimeout = sleep as typeof timersPromises.setTimeout;
@@ -106,6 +144,9 @@ export const beginTime = (start: number): Time => {
     },
     end: () => {
       globalThis.setTimeout = fakeTimeout;
+      globalThis.setInterval = fakeInterval;
+      AbortSignal.timeout = realTimeoutSignal;
+      AbortSignal.any = realAnySignal;
       globalThis.setImmediate = immediate;
       timersPromises.setTimeout = promised;
       clock.uninstall();

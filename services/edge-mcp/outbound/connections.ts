@@ -1,7 +1,7 @@
 /** The MCP servers of the configuration, as the outbound edge and the catalogue reach them: one pool of connections per process. */
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
-import { createDispatchers } from '../../runtime/outbound/dispatchers.ts';
+import { createDispatchers, type Dispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { type Ready, readyFor } from '../../runtime/outbound/ready.ts';
 import { credentialsOf, MissingVariable, secretsOf } from '../../runtime/outbound/secrets.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
@@ -86,10 +86,13 @@ const SAME_CHANGE_MS = 400;
 const idOf = (server: string) => `mcp:${server}`;
 const serverOf = (connection: string) => connection.slice('mcp:'.length);
 
-export const createConnections = (context: ServiceContext): Connections => {
+/** @param dispatchers closed with the connections */
+export const createConnections = (
+  context: ServiceContext,
+  dispatchers: Dispatchers = createDispatchers(),
+): Connections => {
   const { environment, log, now } = context;
   const logger = context.logger.child({ service: 'edge-mcp', side: 'outbound' });
-  const dispatchers = createDispatchers();
   const entries = new Map<string, Entry>();
   const watches = new Map<string, Watch>();
   const retiring = new Set<Promise<void>>();
