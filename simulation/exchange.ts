@@ -21,6 +21,7 @@ export class Exchange implements Dispatcher.DispatchController {
     this.#world = world;
     this.#handler = handler;
     this.#life = life;
+    world.open.add(this);
   }
 
   pause(): void {
@@ -31,9 +32,14 @@ export class Exchange implements Dispatcher.DispatchController {
     this.paused = false;
   }
 
+  #over(): void {
+    this.aborted = true;
+    this.#world.open.delete(this);
+  }
+
   abort(reason: Error): void {
     if (this.aborted) return;
-    this.aborted = true;
+    this.#over();
     this.reason = reason;
     this.#handler.onResponseError?.(this, reason);
   }
@@ -70,7 +76,7 @@ export class Exchange implements Dispatcher.DispatchController {
 
   end(): void {
     this.#handler.onResponseEnd?.(this, {});
-    this.aborted = true;
+    this.#over();
   }
 
   /** The connection breaks. */

@@ -21,6 +21,8 @@ export interface World {
   odds: Odds;
   /** What happened, in order; equal where a seed is run again. */
   readonly trace: string[];
+  /** Calls under way, as sockets would hold them: what nobody else holds may be collected, and is then never told that it is aborted. */
+  readonly open: Set<object>;
   /** Things that are sure to happen yet. */
   pending(): number;
   /** Lets something happen after `ms`. @param life in which process, if in one. */
@@ -36,6 +38,7 @@ export const createWorld = (random: Random, time: Time): World => {
     time,
     odds: calm,
     trace,
+    open: new Set(),
     pending: () => pending,
     after: (ms, what, happen, life) => {
       pending += 1;
