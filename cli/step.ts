@@ -167,6 +167,9 @@ const steps = {
   }),
   AgentCardPublished: ({ agent, signature }) => ({ word: 'card', text: `of ${agent}, ${signature}` }),
   AgentCardRefused: ({ agent, reason }) => ({ word: 'card refused', text: `of ${agent}: ${reason}` }),
+  LoggedIn: ({ server, issuer, by }) => ({ word: 'logged in', text: `to ${server}, by ${by} at ${issuer}` }),
+  LoggedOut: ({ server, by, reason }) => ({ word: 'logged out', text: `of ${server}, says ${by}: ${reason}` }),
+  LoginRefused: ({ server }) => ({ word: 'login refused', text: `by ${server}` }),
   PushConfigurationSet: ({ taskId, url }) => ({ word: 'push to', text: `${url} on updates of task ${taskId}` }),
   PushConfigurationDeleted: ({ taskId }) => ({ word: 'push no more', text: `on updates of task ${taskId}` }),
   PushDelivered: ({ taskId, sequence, attempts }) => ({

@@ -394,6 +394,44 @@ export interface ListChanged {
   kind: DefinitionKind;
 }
 
+/** The mesh is logged in to an MCP server from here on, by a person, or because a login was renewed: latest per server. */
+export interface LoggedIn {
+  /** Its name in mesh.yaml. */
+  server: string;
+  /** Its URL: the tokens are shown nowhere else. */
+  url: string;
+  /** The authorization server that let the mesh in. */
+  issuer: string;
+  /** What the tokens are for, as the authorization server was told (RFC 8707); empty: it was not told. */
+  resource: string;
+  /** What was granted; empty: that was not said. */
+  scope: string;
+  /** When the access token ends; null: that was not said. */
+  expiresAt: null | number;
+  /** The person who logged in. It stays when the login is renewed. */
+  by: string;
+  /** JSON of how the client is known and of its tokens, encrypted with the mesh's key. */
+  sealed: Buffer;
+}
+
+/** The mesh is logged in to an MCP server no longer. */
+export interface LoggedOut {
+  /** Its name in mesh.yaml. */
+  server: string;
+  /** The person who said so; mesh: the authorization server did. */
+  by: string;
+  /** Why, for a person. */
+  reason: string;
+}
+
+/** An MCP server did not take a login, or it has expired: it is to be renewed. Latest per server. */
+export interface LoginRefused {
+  /** Its name in mesh.yaml. */
+  server: string;
+  /** The id of the LoggedIn that was refused: what is said of an earlier one is of no account. */
+  login: string;
+}
+
 /** The configuration that is in force from here on. */
 export interface MeshConfigured {
   /** sha256 of document, its first 12 hexadecimal digits. */

@@ -28,6 +28,7 @@ const connectionOf = (id: string) => ({
   idleTimeoutMs: 3_000,
   maxResponseBytes: 1_000_000,
   process: null,
+  oauth: null,
 });
 const targetOf = (connection: string, tier: number) => ({
   id: `${connection}/m`,

@@ -2,10 +2,10 @@
 import type * as mesh from '../schemas/generated.ts';
 
 /** The files. One with braces in its name is a template: it stands for a topic of each agent. */
-export type TopicFileName = 'agents.{agent}.inbox' | 'agents.{agent}.outbox' | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.responses' | 'mesh.reviews' | 'mesh.server-changes' | 'mesh.sessions' | 'mesh.settlements' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
+export type TopicFileName = 'agents.{agent}.inbox' | 'agents.{agent}.outbox' | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.logins' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.responses' | 'mesh.reviews' | 'mesh.server-changes' | 'mesh.sessions' | 'mesh.settlements' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
 
 /** A topic in the log. */
-export type TopicName = `agents.${string}.inbox` | `agents.${string}.outbox` | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.responses' | 'mesh.reviews' | 'mesh.server-changes' | 'mesh.sessions' | 'mesh.settlements' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
+export type TopicName = `agents.${string}.inbox` | `agents.${string}.outbox` | 'mesh.agents' | 'mesh.attempts' | 'mesh.audit' | 'mesh.breakers' | 'mesh.cancellations' | 'mesh.configuration' | 'mesh.dead-letters' | 'mesh.decisions' | 'mesh.definitions' | 'mesh.dispatches' | 'mesh.idempotency-keys' | 'mesh.inputs' | 'mesh.logins' | 'mesh.push-configurations' | 'mesh.push-deliveries' | 'mesh.reports' | 'mesh.requests' | 'mesh.responses' | 'mesh.reviews' | 'mesh.server-changes' | 'mesh.sessions' | 'mesh.settlements' | 'mesh.task-updates' | 'mesh.tasks' | 'mesh.timers' | 'mesh.usage';
 
 /** What each event says, by its type. */
 export interface EventData {
@@ -40,6 +40,9 @@ export interface EventData {
   RequestUnroutable: mesh.RequestUnroutable;
   IdempotencyKeyUsed: mesh.IdempotencyKeyUsed;
   InputProvided: mesh.InputProvided;
+  LoggedIn: mesh.LoggedIn;
+  LoggedOut: mesh.LoggedOut;
+  LoginRefused: mesh.LoginRefused;
   PushConfigurationSet: mesh.PushConfigurationSet;
   PushConfigurationDeleted: mesh.PushConfigurationDeleted;
   PushDelivered: mesh.PushDelivered;
@@ -100,6 +103,9 @@ export const topicOf = {
   RequestUnroutable: 'mesh.dispatches',
   IdempotencyKeyUsed: 'mesh.idempotency-keys',
   InputProvided: 'mesh.inputs',
+  LoggedIn: 'mesh.logins',
+  LoggedOut: 'mesh.logins',
+  LoginRefused: 'mesh.logins',
   PushConfigurationSet: 'mesh.push-configurations',
   PushConfigurationDeleted: 'mesh.push-configurations',
   PushDelivered: 'mesh.push-deliveries',
@@ -131,11 +137,11 @@ export const topicOf = {
 export interface Writes {
   'agent': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded';
   'audit': 'AuditEntry' | 'EventDeadLettered';
-  'configuration': 'MeshConfigured' | 'DefinitionReviewed' | 'EffectSettled';
+  'configuration': 'MeshConfigured' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'DefinitionReviewed' | 'EffectSettled';
   'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'PushDelivered' | 'PushFailed' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'edge-agents': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentCardPublished' | 'AgentCardRefused' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
   'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
-  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged';
+  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged';
   'metering': 'EventDeadLettered' | 'UsageRecorded';
   'policy': 'EventDeadLettered' | 'RequestPermitted' | 'RequestDenied';
   'routing': 'BreakerOpened' | 'BreakerClosed' | 'EventDeadLettered' | 'RequestDispatched' | 'RequestUnroutable';
@@ -150,7 +156,7 @@ export interface Reads {
   'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot';
   'edge-agents': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded' | 'AgentCardPublished' | 'AgentCardRefused' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
   'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'EffectSettled';
-  'edge-mcp': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
+  'edge-mcp': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
   'metering': 'MeshConfigured' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
   'policy': 'MeshConfigured' | 'ServerObserved' | 'DefinitionObserved' | 'RequestReceived' | 'AuthenticationFailed' | 'DefinitionReviewed';
   'routing': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'BreakerOpened' | 'BreakerClosed' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied';

@@ -1,5 +1,4 @@
 /** approve and reject: somebody's word on definitions. */
-import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import type * as mesh from '../../schemas/generated.ts';
 import { verdictOn } from '../../services/edge-mcp/catalogue/review.ts';
@@ -8,6 +7,7 @@ import { newId } from '../../services/runtime/event.ts';
 import type { Event } from '../../services/runtime/log.ts';
 import { type Definition, keyOf, standingOf } from '../../services/runtime/mcp/definitions.ts';
 import { withLog } from '../connect.ts';
+import { userOfMachine } from '../person.ts';
 import { findDefinition, type KindWord, type Known, offeredIn, readKnown } from './known.ts';
 import { kindOption } from './look.ts';
 import { nameOf } from './text.ts';
@@ -81,14 +81,6 @@ export const reviewsOf = (
   });
 };
 
-const user = (): string => {
-  try {
-    return userInfo().username;
-  } catch {
-    return '';
-  }
-};
-
 const deciding = (word: string, verdict: Verdict, description: string) =>
   new Command(word)
     .description(description)
@@ -103,7 +95,9 @@ const deciding = (word: string, verdict: Verdict, description: string) =>
       await withLog(
         async (log) => {
           const definitions = decidedOn(await readKnown(log), name, verdict, options);
-          await log.append(reviewsOf(definitions, verdict, options.by ?? user(), options.note ?? '', Date.now()));
+          await log.append(
+            reviewsOf(definitions, verdict, options.by ?? userOfMachine(), options.note ?? '', Date.now()),
+          );
           for (const one of definitions)
             console.log(`${nameOf(one)} is ${verdict.toLowerCase()}, as sha256 ${one.observed!.digest.slice(0, 12)}`);
         },

@@ -1,29 +1,28 @@
 #!/usr/bin/env node
 /**
  * The mesh's connections to MCP servers as a client of the MCP conformance suite's scenarios: it lists, and calls what it is
- * told to call, as the outbound edge does. usage: mcp-client.ts URL. The scenarios of `auth` are not for it: what the mesh
- * presents to a server is configured, and never asked for.
+ * told to call, as the outbound edge does. usage: client-command.ts URL. The person who logs the mesh in is played here: one who
+ * goes where they are sent, and says yes.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import { createConnections, type Peer } from '../../services/edge-mcp/outbound/connections.ts';
+import { discoverOAuthServerInfo } from '@modelcontextprotocol/client';
+import { createConnections, type Peer, type PersonsLogins } from '../../services/edge-mcp/outbound/connections.ts';
 import { converse } from '../../services/edge-mcp/outbound/converse.ts';
+import { obtainedLogin } from '../../services/edge-mcp/outbound/login/obtained-login.ts';
+import { byPerson } from '../../services/edge-mcp/outbound/login/providers.ts';
 import { InvalidHeader, mirroredBy, mirroringHeaders } from '../../services/edge-mcp/outbound/param-headers.ts';
-import type { Configuration } from '../../services/runtime/configuration.ts';
+import type { Configuration, OAuthConfiguration } from '../../services/runtime/configuration.ts';
 import { contextForTests } from '../../services/runtime/context-for-tests.ts';
 import { clientOf, type McpNotification, type McpOutcome, META } from '../../services/runtime/mcp/message.ts';
 import { createMemoryLog } from '../../services/runtime/memory-log.ts';
 
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? 'tools_call';
-if (scenario.startsWith('auth/')) {
-  console.error('The mesh asks no authorization server for what it presents.');
-  process.exit(2);
-}
 const version = process.env.MCP_CONFORMANCE_PROTOCOL_VERSION ?? '2025-11-25';
-const toolCalls: { name: string; arguments: Record<string, unknown> }[] =
-  JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}').toolCalls ?? [];
+const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}');
+const toolCalls: { name: string; arguments: Record<string, unknown> }[] = context.toolCalls ?? [];
 
 const capabilities =
   scenario === 'request-metadata'
@@ -75,22 +74,46 @@ const accept = async ({ params }: McpNotification): Promise<McpOutcome> => {
 
 const given = process.argv.at(-1) ?? '';
 const url = WITHOUT_DISCOVER.includes(scenario) ? await answeringDiscover(given) : given;
+/** What the suite's authorization servers know the mesh by, as it would be in mesh.yaml. */
+const oauthOf = async (): Promise<OAuthConfiguration | null> => {
+  if (!scenario.startsWith('auth/')) return null;
+  const isKnown = context.client_id !== undefined;
+  return {
+    grant: scenario.startsWith('auth/client-credentials') ? 'client_credentials' : 'authorization_code',
+    issuer: isKnown ? (await discoverOAuthServerInfo(given)).authorizationServerMetadata!.issuer : null,
+    clientId: context.client_id ?? null,
+    clientSecret: context.client_secret ?? null,
+    privateKey: context.private_key_pem ?? null,
+    algorithm: context.private_key_pem ? (context.signing_algorithm ?? 'ES256') : null,
+    clientMetadataUrl: isKnown ? null : 'https://conformance-test.local/client-metadata.json',
+    scope: null,
+  };
+};
+
+const person = async (to: URL): Promise<URLSearchParams> => {
+  const answer = await fetch(to, { redirect: 'manual' });
+  return new URL(answer.headers.get('location') ?? '').searchParams;
+};
+const persons: PersonsLogins = ({ url, settings, fetchFn }) =>
+  obtainedLogin(url, byPerson(settings, 'http://127.0.0.1:3000/callback'), settings.scope, fetchFn, person);
+
 const connection = {
   id: 'mcp:it',
   protocol: 'mcp',
   url,
   process: null,
+  oauth: await oauthOf(),
   credential: null,
   headers: {},
   interfaces: [],
-  connectTimeoutMs: 5_000,
-  firstByteTimeoutMs: 25_000,
-  idleTimeoutMs: 25_000,
+  connectTimeoutMs: 120_000,
+  firstByteTimeoutMs: 120_000,
+  idleTimeoutMs: 120_000,
   maxResponseBytes: 10_000_000,
 };
 const configuration = { version: '', connections: [connection] } as unknown as Configuration;
 const log = await createMemoryLog();
-const connections = createConnections(contextForTests(log, { configuration: () => configuration }));
+const connections = createConnections(contextForTests(log, { configuration: () => configuration }), persons);
 const { signal } = new AbortController();
 
 const call = async (method: string, params: Record<string, unknown>, headers = {}): Promise<McpOutcome> => {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { stringify } from 'yaml';
 import { applyConfiguration } from '../../services/configuration/apply.ts';
 import { services } from '../../services/index.ts';
@@ -75,8 +76,10 @@ export interface McpMesh {
   cluster: GovernanceOptions;
   log: Log;
   apply(options: McpMeshOptions): Promise<void>;
-  /** All services, in this process. */
-  serve(): Promise<McpReplica>;
+  /** What its processes are given. */
+  environment: NodeJS.ProcessEnv;
+  /** All services, in this process. @param to where it logs; default: as the tests do */
+  serve(to?: Logger): Promise<McpReplica>;
   /** All services, in a process of their own. */
   spawn(): Promise<McpReplica & { child: ChildProcess }>;
   /** Waits until something that a server offers is as a test wants it. */
@@ -110,8 +113,8 @@ export const createMcpMesh = async (options: McpMeshOptions): Promise<McpMesh> =
     await until(() => [...running].every((one) => one.configuration()?.version === version), 'the configuration');
   };
 
-  const serve = async () => {
-    const one = await startProcess({ ...cluster, host: '127.0.0.1', port: 0, services, logger, environment });
+  const serve = async (to = logger) => {
+    const one = await startProcess({ ...cluster, host: '127.0.0.1', port: 0, services, logger: to, environment });
     running.add(one);
     const stop = async () => {
       if (running.delete(one)) await one.stop();
@@ -189,6 +192,7 @@ export const createMcpMesh = async (options: McpMeshOptions): Promise<McpMesh> =
   return {
     cluster,
     log,
+    environment,
     apply,
     serve,
     spawn: spawnOne,

@@ -93,6 +93,7 @@ const connection = (server: Server, url: string, env: Environment) => ({
   idleTimeoutMs: server.timeouts.idle,
   maxResponseBytes: server.responseSize,
   process: null,
+  oauth: null,
 });
 
 const providers = (file: MeshFile, env: Environment): Document['connections'] =>
@@ -165,7 +166,19 @@ const serverConnections = (file: MeshFile, env: Environment): Document['connecti
     process: server.command
       ? { command: server.command[0]!, args: server.command.slice(1), env: server.env, cwd: server.cwd ?? null }
       : null,
+    oauth: server.oauth ? oauth(server.oauth) : null,
   }));
+
+const oauth = (given: NonNullable<MeshFile['mcp']['servers'][string]['oauth']>) => ({
+  grant: given.grant,
+  issuer: given.issuer ?? null,
+  clientId: given.clientId ?? null,
+  clientSecret: given.clientSecret ?? null,
+  privateKey: given.privateKey ?? null,
+  algorithm: given.algorithm ?? null,
+  clientMetadataUrl: given.clientMetadataUrl ?? null,
+  scope: given.scope ?? null,
+});
 
 const servers = (file: MeshFile): Document['servers'] =>
   entries(file.mcp.servers).map(([name, { version, deprecated, review, callsInFlight }]) => ({

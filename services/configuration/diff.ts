@@ -27,6 +27,7 @@ const server = (one: Document['connections'][number]): Fields => ({
   'timeouts.firstByte': duration(one.firstByteTimeoutMs),
   'timeouts.idle': duration(one.idleTimeoutMs),
   responseSize: shown(printSize(one.maxResponseBytes)),
+  ...prefixed('oauth', each(one.oauth ?? {}, shown)),
   ...prefixed('headers', each(one.headers, hidden)),
 });
 

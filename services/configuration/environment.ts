@@ -50,9 +50,10 @@ export const missingVariables = (file: MeshFile, env: Environment): MissingVaria
       ...missing([...path, 'apiKey'], apiKey, true),
       ...Object.entries(headers).flatMap(([header, value]) => missing([...path, 'headers', header], value, true)),
     ]),
-    ...Object.entries(file.mcp.servers).flatMap(([name, { env: given }]) =>
-      Object.entries(given).flatMap(([key, value]) => missing(['mcp', 'servers', name, 'env', key], value, true)),
-    ),
+    ...Object.entries(file.mcp.servers).flatMap(([name, { env: given, oauth = {} }]) => [
+      ...Object.entries(given).flatMap(([key, value]) => missing(['mcp', 'servers', name, 'env', key], value, true)),
+      ...Object.entries(oauth).flatMap(([key, value]) => missing(['mcp', 'servers', name, 'oauth', key], value, true)),
+    ]),
   ];
 };
 

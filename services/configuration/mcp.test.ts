@@ -32,11 +32,11 @@ test.each([
   [server(`url: ${at}, command: [x]`), '3:14 mcp.servers.files.url: give a url or a command, one of them'],
   [
     server(`command: [x], apiKey: "\${KEY}"`),
-    '3:5 mcp.servers.files.url: apiKey and headers are for a server with a url; give env to a command',
+    '3:5 mcp.servers.files.url: apiKey, oauth and headers are for a server with a url; give env to a command',
   ],
   [
     server('command: [x], headers: { x-a: b }'),
-    '3:5 mcp.servers.files.url: apiKey and headers are for a server with a url; give env to a command',
+    '3:5 mcp.servers.files.url: apiKey, oauth and headers are for a server with a url; give env to a command',
   ],
   [
     server(`url: ${at}, env: { A: b }`),
@@ -60,6 +60,54 @@ test.each([
   ],
 ])('%j', (text, problem) => {
   expect(problems(text)[0]).toBe(`mesh.yaml:${problem}`);
+});
+
+const client = `issuer: https://auth.example.com, clientId: mesh, clientSecret: "\${SECRET}"`;
+
+test('a login by a person needs nothing, one by itself what the client is known by', () => {
+  for (const oauth of [
+    '{}',
+    `{ scope: 'a b' }`,
+    `{ clientId: mesh }`,
+    `{ clientMetadataUrl: https://mesh.example.com/client.json }`,
+    `{ grant: client_credentials, ${client} }`,
+    `{ grant: client_credentials, issuer: https://auth.example.com, clientId: mesh, privateKey: "\${KEY}", algorithm: ES256 }`,
+  ])
+    expect(problems(server(`url: ${at}, oauth: ${oauth}`))).toEqual([]);
+});
+
+test.each([
+  ['{ grant: client_credentials }', 'grant: client_credentials needs a clientSecret or a privateKey'],
+  [`{ clientSecret: "\${SECRET}" }`, 'clientId: is needed with clientSecret and with privateKey'],
+  [
+    `{ clientId: mesh, clientSecret: "\${SECRET}" }`,
+    'issuer: is needed with clientSecret and with privateKey, or the MCP server could say where they are sent',
+  ],
+  [
+    `{ ${client}, privateKey: "\${KEY}", algorithm: ES256 }`,
+    'privateKey: give a clientSecret or a privateKey, one of them',
+  ],
+  [`{ clientId: mesh, algorithm: ES256 }`, 'algorithm: goes with privateKey'],
+  [
+    `{ clientId: mesh, clientMetadataUrl: https://mesh.example.com/c }`,
+    'clientMetadataUrl: is the client’s id: leave out clientId',
+  ],
+  [`{ clientMetadataUrl: http://mesh.example.com/c }`, 'clientMetadataUrl: must be an https URL with a path'],
+  [
+    `{ clientId: mesh, clientSecret: ${secret} }`,
+    `clientSecret: must be a reference to an environment variable, e.g. \${OPENAI_API_KEY}, never the key itself`,
+  ],
+])('oauth: %s', (oauth, problem) => {
+  const told = problems(server(`url: ${at}, oauth: ${oauth}`)).map((one) => one.replace(/^mesh.yaml:3:\d+ /, ''));
+  expect(told).toContain(`mcp.servers.files.oauth.${problem}`);
+  expect(told.join()).not.toContain(secret);
+});
+
+test('what is presented is a key or a login', () => {
+  expect(problems(server(`url: ${at}, apiKey: "\${KEY}", oauth: {}`))[0]).toContain(
+    'mcp.servers.files.oauth: is what is presented: leave out apiKey and an authorization header',
+  );
+  expect(problems(server(`command: [x], oauth: {}`))[0]).toContain('oauth and headers are for a server with a url');
 });
 
 test.each([
@@ -135,7 +183,7 @@ test.each([
   ],
   [
     server(`command: [x, "\${TOKEN}"]`),
-    `3:27 mcp.servers.files.command[1]: cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env of the latter`,
+    `3:27 mcp.servers.files.command[1]: cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env, oauth.clientSecret and oauth.privateKey of the latter`,
   ],
   [
     server(`url: ${at}, apiKey: ${secret}`),
@@ -201,6 +249,7 @@ test('what it compiles to', () => {
       credential: `\${KEY}`,
       headers: { 'x-a': `\${A}` },
       process: null,
+      oauth: null,
     },
   ]);
   expect(compiled.document).not.toMatch(/k3y-of-web|t0ken/);

@@ -20,14 +20,16 @@ const inServer = ([section, ...path]: readonly Segment[]): Segment[] => {
 };
 
 const referring: ReadonlySet<Segment | undefined> = new Set(['url', 'apiKey', 'headers', 'env']);
+const referringInOAuth: ReadonlySet<Segment | undefined> = new Set(['clientSecret', 'privateKey']);
 const named: ReadonlySet<Segment | undefined> = new Set(['headers', 'env']);
 
 /** Secrets written out, and references where nobody would resolve them. Never repeats the secret. */
 export const secretFindings = (file: unknown): Finding[] =>
   strings(file).flatMap(({ path, value }) => {
     const [field, name] = inServer(path);
-    const mayRefer = referring.has(field);
-    if (secretShape.test(value) && field !== 'apiKey') return [{ path, message: `looks like a secret: ${remedy}` }];
+    const mayRefer = referring.has(field) || (field === 'oauth' && referringInOAuth.has(name));
+    if (secretShape.test(value) && field !== 'apiKey' && !(field === 'oauth' && mayRefer))
+      return [{ path, message: `looks like a secret: ${remedy}` }];
     if (named.has(field) && secretHeader.test(String(name)) && !reference.test(value))
       return [{ path, message: `is a secret by its name: ${remedy}` }];
     if (mayRefer && value.replaceAll(new RegExp(reference, 'g'), '').includes('${'))
@@ -36,7 +38,7 @@ export const secretFindings = (file: unknown): Finding[] =>
       return [
         {
           path,
-          message: `cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env of the latter`,
+          message: `cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env, oauth.clientSecret and oauth.privateKey of the latter`,
         },
       ];
     return [];

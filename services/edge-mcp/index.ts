@@ -2,6 +2,9 @@ import type { Service } from '../runtime/service.ts';
 import { startCatalogue } from './catalogue/catalogue.ts';
 import { followDefinitions } from './catalogue/known-definitions.ts';
 import { startInbound } from './inbound/inbound.ts';
+import { followLogins } from './logins/follow-logins.ts';
+import { startRenewals } from './logins/renewals.ts';
+import { sharedLogins } from './logins/shared-logins.ts';
 import { createConnections } from './outbound/connections.ts';
 import { startOutbound } from './outbound/outbound.ts';
 
@@ -13,6 +16,7 @@ export const edgeMcp: Service = {
     'mesh.configuration',
     'mesh.definitions',
     'mesh.reviews',
+    'mesh.logins',
     'mesh.sessions',
     'mesh.idempotency-keys',
     'mesh.settlements',
@@ -45,6 +49,9 @@ export const edgeMcp: Service = {
     'ServerObserved',
     'DefinitionObserved',
     'DefinitionReviewed',
+    'LoggedIn',
+    'LoggedOut',
+    'LoginRefused',
     'EventDeadLettered',
   ],
   start: async (context) => {
@@ -55,10 +62,23 @@ export const edgeMcp: Service = {
       for (const end of begun.splice(0).reverse()) await end();
     };
     try {
-      const connections = createConnections(context);
+      const logins = await followLogins(context.log, context.logger.child({ service: 'edge-mcp' }));
+      begun.push(logins.close);
+      const connections = createConnections(context, sharedLogins(context, logins));
+      const renewals = await startRenewals(context, logins, connections);
+      begun.push(renewals.stop);
       const outbound = await startOutbound(context, connections, known.definitions);
       begun.push(outbound.stop);
-      const catalogue = startCatalogue(context, known, connections);
+      const catalogue = startCatalogue(context, known, {
+        ...connections,
+        // A server that the mesh is logged in to offers what it did not before.
+        onListChanged: (server, listener) => {
+          const ends = [connections.onListChanged(server, listener), logins.listen(server, listener)];
+          return () => {
+            for (const end of ends) end();
+          };
+        },
+      });
       begun.push(catalogue.stop);
       const inbound = await startInbound(context, known, (server, uri) => connections.watchOf(server).hold(uri));
       begun.push(inbound.stop);

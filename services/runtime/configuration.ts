@@ -38,6 +38,24 @@ const resource = z.object({
   attributes: z.record(z.string(), z.string()),
 });
 
+/** How the mesh logs in to a server, where it does (MCP, authorization). */
+const oauth = z.object({
+  /** authorization_code: a person lets it in. client_credentials: it is let in as itself. */
+  grant: z.enum(['authorization_code', 'client_credentials']),
+  /** Where the client's secret, or what it signs, may go; null: there is neither. */
+  issuer: z.string().nullable(),
+  /** Null: it registers itself. */
+  clientId: z.string().nullable(),
+  /** `${ENV}` references, as a connection's credential is. */
+  clientSecret: z.string().nullable(),
+  privateKey: z.string().nullable(),
+  /** Of the private key, e.g. ES256. */
+  algorithm: z.string().nullable(),
+  clientMetadataUrl: z.string().nullable(),
+  /** Null: what the server asks for. */
+  scope: z.string().nullable(),
+});
+
 const connection = z.object({
   id: z.string(),
   /** Which outbound edge speaks to it, and how: openai, a2a, a2a-log, mcp. */
@@ -57,6 +75,8 @@ const connection = z.object({
   /** `${ENV}` references, resolved by the outbound edge only. */
   credential: z.string().nullable(),
   headers: z.record(z.string(), z.string()),
+  /** Null: it presents only what is configured. */
+  oauth: oauth.nullable().default(null),
   /** Which of the protocol's interfaces it has, e.g. chat, responses, embeddings. */
   interfaces: z.array(z.string()),
   connectTimeoutMs: z.number(),
@@ -193,6 +213,7 @@ const configuration = z.object({
 /** @see configuration.ts */
 export type Configuration = z.infer<typeof configuration> & { version: string };
 export type Connection = z.infer<typeof connection>;
+export type OAuthConfiguration = z.infer<typeof oauth>;
 export type ResourceConfiguration = z.infer<typeof resource>;
 export type TargetConfiguration = z.infer<typeof target>;
 export type AgentConfiguration = z.infer<typeof agent>;

@@ -45,6 +45,7 @@ export const connectionTo = (url: string, more: Partial<Connection> = {}): Conne
   idleTimeoutMs: 5_000,
   maxResponseBytes: 1024 * 1024,
   process: null,
+  oauth: null,
   ...more,
 });
 

@@ -93,6 +93,7 @@ export const connectionTo = (url: string, more: Partial<Connection> = {}): Conne
   idleTimeoutMs: 2_000,
   maxResponseBytes: 1_000_000,
   process: null,
+  oauth: null,
   ...more,
 });
 

@@ -36,6 +36,8 @@ const tool = (name: string, description = 'Adds two numbers that are given as te
   inputSchema: { type: 'object' },
 });
 
+const SECRET = 'sk-secret-of-server';
+
 const world = async (servers: Record<string, ServerOf> = { calc: {} }) => {
   const cluster = new MemoryCluster();
   const log = await createMemoryLog(cluster);
@@ -45,14 +47,17 @@ const world = async (servers: Record<string, ServerOf> = { calc: {} }) => {
   let configuration: Configuration = configurationOf(servers);
   const serving = new Map<string, () => Server>();
   let asked = 0;
-  const { connections, listChanged, listeners } = connectionsTo((server) => {
-    asked += 1;
-    const served = serving.get(server);
-    if (served) return served();
-    const offers = lists.get(server);
-    if (!offers) throw new Error(`connection refused with sk-secret-of-server`);
-    return listingServer(() => offers);
-  });
+  const { connections, listChanged, listeners } = connectionsTo(
+    (server) => {
+      asked += 1;
+      const served = serving.get(server);
+      if (served) return served();
+      const offers = lists.get(server);
+      if (!offers) throw new Error(`connection refused with ${SECRET}`);
+      return listingServer(() => offers);
+    },
+    [SECRET],
+  );
   onTestFinished(() => log.crash());
   return {
     cluster,
@@ -67,10 +72,10 @@ const world = async (servers: Record<string, ServerOf> = { calc: {} }) => {
       configuration = { ...configurationOf(to, version), ...more };
     },
     of: <T extends EventType>(type: T) => said.filter((record) => record.type === type) as unknown as Recorded<T>[],
-    start: async (times: Partial<CatalogueTimes> = {}, environment: Record<string, string> = {}, now = Date.now) => {
+    start: async (times: Partial<CatalogueTimes> = {}, now = Date.now) => {
       const own = await createMemoryLog(cluster);
       const known = await followDefinitions(own, pino({ level: 'silent' }));
-      const context = contextForTests(own, { configuration: () => configuration, environment, now });
+      const context = contextForTests(own, { configuration: () => configuration, now });
       const catalogue = startCatalogue(context, known, connections, {
         everyMs: 20,
         restMs: 1,
@@ -179,12 +184,9 @@ test('a server is asked when it says so, and when the configuration is another o
 });
 
 test('a server that cannot be reached keeps its definitions, and no secret is told', async () => {
-  const secret = 'sk-secret-of-server';
   const mesh = await world();
-  const connection = { id: 'mcp:calc', credential: `\${KEY}`, headers: {}, process: null } as never;
-  mesh.configure({ calc: {} }, 'v1', { connections: [connection] });
-  mesh.list('calc', { tools: [tool('add', `Adds with ${secret}.`)] });
-  const { known } = await mesh.start({}, { KEY: secret });
+  mesh.list('calc', { tools: [tool('add', `Adds with ${SECRET}.`)] });
+  const { known } = await mesh.start();
   await until(() => known.definitions.all.size > 0);
   mesh.list('calc', undefined);
   await until(() => known.definitions.servers.get('calc')?.problem);
@@ -192,7 +194,7 @@ test('a server that cannot be reached keeps its definitions, and no secret is to
   mesh.list('calc', { tools: [tool('add')] });
   await until(() => known.definitions.servers.get('calc')?.problem === '');
   expect(known.definitions.servers.get('calc')?.protocolVersions).not.toEqual([]);
-  for (const { value } of mesh.said) expect(value.includes(secret)).toBe(false);
+  for (const { value } of mesh.said) expect(value.includes(SECRET)).toBe(false);
 });
 
 test('what could not be stated because the log could not be reached is stated later', async () => {
@@ -232,7 +234,7 @@ test('a server that changes its list at every call is heard less and less often'
   });
   // Each call takes a second of this clock: a hundred seconds, at 0, 10, 30 and 70 of which something is stated.
   const now = () => calls * 1_000;
-  await mesh.start({ everyMs: 1, restMs: 10_000, maxQuietMs: 3_600_000 }, {}, now);
+  await mesh.start({ everyMs: 1, restMs: 10_000, maxQuietMs: 3_600_000 }, now);
   await until(() => calls > 100);
   expect([4, 5]).toContain(mesh.of('DefinitionObserved').length);
 });

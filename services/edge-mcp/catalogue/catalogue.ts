@@ -4,10 +4,10 @@
  * without a person's look. Two that see the same at once state the same event.
  */
 import type { Logger } from 'pino';
-import type { Configuration, Connection, ServerConfiguration } from '../../runtime/configuration.ts';
+import type { Configuration, ServerConfiguration } from '../../runtime/configuration.ts';
 import type { Event } from '../../runtime/log.ts';
 import { keyOf } from '../../runtime/mcp/definitions.ts';
-import { credentialsOf, scrub, scrubText, secretsOf } from '../../runtime/outbound/secrets.ts';
+import { scrub, scrubText } from '../../runtime/outbound/secrets.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
 import type { Connections } from '../outbound/connections.ts';
 import { createApprovals } from './approvals.ts';
@@ -52,17 +52,6 @@ interface Watched {
   stopListening(): void;
 }
 
-const secretsIn = (connection: Connection | undefined, environment: ServiceContext['environment']): string[] => {
-  if (!connection) return [];
-  const presented = { ...connection, headers: { ...connection.headers, ...connection.process?.env } };
-  try {
-    return secretsOf(presented, credentialsOf(presented, environment));
-  } catch {
-    // That a variable is missing is said by whoever calls the server.
-    return [];
-  }
-};
-
 /**
  * Starts watching. A server that hangs holds nothing up.
  * @param known as `followDefinitions` gives them, which hears of what is stated here.
@@ -70,7 +59,7 @@ const secretsIn = (connection: Connection | undefined, environment: ServiceConte
 export const startCatalogue = (
   context: ServiceContext,
   known: KnownDefinitions,
-  connections: Pick<Connections, 'withConnection' | 'onListChanged'>,
+  connections: Pick<Connections, 'withConnection' | 'onListChanged' | 'secretsOf'>,
   times: CatalogueTimes = defaultCatalogueTimes,
 ): RunningService => {
   const { now } = context;
@@ -85,9 +74,8 @@ export const startCatalogue = (
   const approvals = createApprovals(known, statements, logger);
 
   const take = async (server: ServerConfiguration, configuration: Configuration, watch: Watched) => {
-    const connection = configuration.connections.find(({ id }) => id === server.connection);
-    const secrets = secretsIn(connection, context.environment);
-    const clean = (bytes: Buffer) => scrub(bytes, secrets);
+    const secrets = () => connections.secretsOf(server.name);
+    const clean = (bytes: Buffer) => scrub(bytes, secrets());
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(times.askMs)]);
     let listing: Listing;
     try {
@@ -95,7 +83,7 @@ export const startCatalogue = (
     } catch (error) {
       if (stopped.signal.aborted) return;
       const timedOut = signal.aborted ? `it did not list what it offers within ${times.askMs} ms` : undefined;
-      const problem = scrubText(timedOut ?? (error instanceof Error ? error.message : String(error)), secrets);
+      const problem = scrubText(timedOut ?? (error instanceof Error ? error.message : String(error)), secrets());
       const seen = observeUnreachable(server.name, problem.slice(0, 500), definitions);
       if (!seen) return;
       await append([event('ServerObserved', `${server.name}/`, seen)]);

@@ -53,10 +53,11 @@ export const connected = async (transport: Transport): Promise<Client> => {
   return client;
 };
 
-/** @param open connects to a server of that name. @throws what reaching it would throw. */
-export const connectionsTo = (open: (server: string) => Server) => {
+/** @param open connects to a server of that name. @throws what reaching it would throw. @param secrets of all of them */
+export const connectionsTo = (open: (server: string) => Server, secrets: readonly string[] = []) => {
   const listeners = new Map<string, Set<() => void>>();
-  const connections: Pick<Connections, 'withConnection' | 'onListChanged'> = {
+  const connections: Pick<Connections, 'withConnection' | 'onListChanged' | 'secretsOf'> = {
+    secretsOf: () => secrets,
     withConnection: async (server, { signal }, use) => {
       const [ours, theirs] = InMemoryTransport.createLinkedPair();
       await open(server).connect(theirs);

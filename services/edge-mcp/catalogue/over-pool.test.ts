@@ -11,6 +11,7 @@ import { contextForTests } from '../../runtime/context-for-tests.ts';
 import { standingOf } from '../../runtime/mcp/definitions.ts';
 import { createMemoryLog } from '../../runtime/memory-log.ts';
 import { createConnections } from '../outbound/connections.ts';
+import { nobodyLoggedIn } from '../outbound/login/needs-login.ts';
 import { listen } from '../outbound/servers-for-tests.ts';
 import { defaultCatalogueTimes, startCatalogue } from './catalogue.ts';
 import { listingServer } from './connections-for-tests.ts';
@@ -22,6 +23,7 @@ const connection = (server: string, more: Partial<Connection>): Connection => ({
   protocol: 'mcp',
   url: '',
   process: null,
+  oauth: null,
   credential: null,
   headers: {},
   interfaces: [],
@@ -54,7 +56,7 @@ test('servers over HTTP and stdio are listed whole; of those that are dead it is
   const log = await createMemoryLog();
   const known = await followDefinitions(log, pino({ level: 'silent' }));
   const context = contextForTests(log, { configuration: () => configuration });
-  const pool = createConnections(context);
+  const pool = createConnections(context, nobodyLoggedIn);
   const catalogue = startCatalogue(context, known, pool, { ...defaultCatalogueTimes, lookMs: 10 });
   onTestFinished(async () => {
     await catalogue.stop();

@@ -5,6 +5,7 @@ import { bounded } from '../../runtime/outbound/bounded.ts';
 import type { Stop } from '../../runtime/outbound/faults.ts';
 import { noticing } from '../../runtime/outbound/noticing.ts';
 import { tooLarge } from './call-failed.ts';
+import { type Login, loggedIn } from './login/login.ts';
 
 /** One call, as far as HTTP knows of it. */
 export interface Exchange {
@@ -27,15 +28,22 @@ export interface Watcher {
 
 const unwatched: Watcher = { active: () => {}, stopped: () => {} };
 
+/** How requests are sent. */
+export interface Sent {
+  dispatcher: Dispatcher;
+  maxBytes: number;
+  /** What they show, beside what is configured. */
+  login?: Login | undefined;
+}
+
 /**
  * Time is the caller's: undici's own timers are off.
- * @param maxBytes of one answer, or of one event of a stream.
- * @param exchange filled with what becomes of the first request.
+ * @param to whom: maxBytes is of one answer, or of one event of a stream.
+ * @param exchange filled with what becomes of the first request, once the server lets it in.
  * @param mayListen whether a stream without a request of its own (GET) may be opened; resuming one always may.
  */
 export const boundedFetch = (
-  dispatcher: Dispatcher,
-  maxBytes: number,
+  { dispatcher, maxBytes, login }: Sent,
   exchange: Exchange,
   watcher: Watcher = unwatched,
   mayListen = false,
@@ -50,12 +58,22 @@ export const boundedFetch = (
     const sent = () => {
       if (isFirst) exchange.sent = true;
     };
-    const answer = await fetch(input, {
-      ...(init as Parameters<typeof fetch>[1]),
-      dispatcher: dispatcher.compose(noticing(sent)),
-      // A redirect is an answer like any other that is no good: where it leads was not configured.
-      redirect: 'manual',
-    });
+    const once = (token?: string) => {
+      const headers = new Headers(init.headers);
+      if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+      return fetch(input, {
+        ...({ ...init, headers } as Parameters<typeof fetch>[1]),
+        dispatcher: dispatcher.compose(noticing(sent)),
+        // A redirect is an answer like any other that is no good: where it leads was not configured.
+        redirect: 'manual',
+      });
+    };
+    // Who is not let in has asked for nothing.
+    const renew: Login['renew'] = (refusal) => {
+      if (isFirst) exchange.sent = false;
+      return login!.renew(refusal);
+    };
+    const answer = login ? await loggedIn({ ...login, renew }, once) : await once();
     watcher.active();
     if (isFirst) {
       exchange.status = answer.status;

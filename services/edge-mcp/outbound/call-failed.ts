@@ -44,7 +44,11 @@ const refused = (status: number, retryAfter: string | undefined): CallFailed => 
 /** undici's fetch wraps what went wrong. */
 const causeOf = (error: unknown): unknown => {
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Stop || (typeof cause === 'object' && cause !== null && 'code' in cause) ? cause : error;
+  return cause instanceof Stop ||
+    cause instanceof CallFailed ||
+    (typeof cause === 'object' && cause !== null && 'code' in cause)
+    ? cause
+    : error;
 };
 
 /** @param error what the SDK threw, or was aborted with. @throws an abortion's reason that is no `Stop` */

@@ -1,13 +1,18 @@
 /** The MCP servers of the configuration, as the outbound edge and the catalogue reach them: one pool of connections per process. */
+import type { FetchLike } from '@modelcontextprotocol/client';
 import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { createDispatchers, type Dispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { type Ready, readyFor } from '../../runtime/outbound/ready.ts';
-import { credentialsOf, MissingVariable, secretsOf } from '../../runtime/outbound/secrets.ts';
+import { credentialsOf, MissingVariable, oauthOf, secretsOf } from '../../runtime/outbound/secrets.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { ask } from './ask.ts';
 import { CallFailed } from './call-failed.ts';
 import { createHttpUpstream } from './http-upstream.ts';
+import { authorizationFetch } from './login/authorization-fetch.ts';
+import type { Login } from './login/login.ts';
+import { obtainedLogin } from './login/obtained-login.ts';
+import { clientCredentials, type OAuthSettings } from './login/providers.ts';
 import { createStdioUpstream } from './stdio-upstream.ts';
 import type { Upstream } from './upstream.ts';
 import { createWatch, type Watch } from './watch.ts';
@@ -50,6 +55,10 @@ export interface Connections {
   onListChanged(server: string, listener: () => void): () => void;
   /** For calls: a server as it is configured now. @param connection its id. @throws CallFailed where it can't be called as it is */
   reach(connection: string): Reached;
+  /** What must not be seen of what a server says. */
+  secretsOf(server: string): readonly string[];
+  /** Of a server that a person logs in to. @throws CallFailed where it is none, or can't be called as it is configured */
+  loggingIn(server: string): LoggingIn;
   /** What is said of a server without being asked. */
   watchOf(server: string): Watch;
   /** As `Upstream.rootsChanged`, at all servers. */
@@ -62,20 +71,41 @@ export interface Connections {
 export interface Reached {
   upstream: Upstream;
   ready: Ready;
-  /** What must not be seen of what it says. */
-  secrets: readonly string[];
+  /** What must not be seen of what it says: the tokens of its login too, which change. */
+  secrets(): readonly string[];
   /** The call is over. */
   release(): void;
+}
+
+interface Prepared {
+  settings: string;
+  ready: Ready;
+  env: Record<string, string>;
+  oauth: OAuthSettings | null;
+  secrets: string[];
 }
 
 interface Entry {
   settings: string;
   ready: Ready;
-  secrets: readonly string[];
+  secrets(): readonly string[];
   upstream: Upstream;
   calls: number;
   isRetired: boolean;
 }
+
+/** A server that a person is to log in to. */
+export interface LoggingIn {
+  /** Its name in the configuration, and its URL. */
+  server: string;
+  url: URL;
+  settings: OAuthSettings;
+  /** Speaks with authorization servers. */
+  fetchFn: FetchLike;
+}
+
+/** What persons have logged in to. */
+export type PersonsLogins = (to: LoggingIn) => Login;
 
 /** How often it is looked whether a server is configured still. */
 const TIDY_MS = 10_000;
@@ -89,6 +119,7 @@ const serverOf = (connection: string) => connection.slice('mcp:'.length);
 /** @param dispatchers closed with the connections */
 export const createConnections = (
   context: ServiceContext,
+  personsLogins: PersonsLogins,
   dispatchers: Dispatchers = createDispatchers(),
 ): Connections => {
   const { environment, log, now } = context;
@@ -107,18 +138,20 @@ export const createConnections = (
     );
 
   /** @throws CallFailed where a variable is missing, or the server is not configured */
-  const prepare = (id: string): { settings: string; ready: Ready; env: Record<string, string>; secrets: string[] } => {
+  const prepare = (id: string): Prepared => {
     const ready = readyFor(context, { target: { id, connection: id, name: serverOf(id) } });
     if ('kind' in ready) throw new CallFailed('MISCONFIGURED', ready.failure.message, false);
     try {
       const env = envOf(ready);
       const { connection, secret, headers } = ready;
       const ofProcess = { credential: null, headers: connection.process?.env ?? {} };
+      const oauth = connection.oauth && oauthOf(connection.oauth, environment);
       const secrets = [
         ...secretsOf(connection, { secret, headers }),
         ...secretsOf(ofProcess, credentialsOf(ofProcess, environment)),
+        ...[oauth?.clientSecret, oauth?.privateKey].filter((one) => typeof one === 'string'),
       ];
-      return { settings: JSON.stringify([ready, env]), ready, env, secrets };
+      return { settings: JSON.stringify([ready, env, oauth]), ready, env, oauth, secrets };
     } catch (error) {
       if (error instanceof MissingVariable)
         throw new CallFailed('MISCONFIGURED', `For ${id}, ${error.message}.`, false);
@@ -134,7 +167,21 @@ export const createConnections = (
     retiring.add(ending);
   };
 
-  const open = (id: string, { ready, env, secrets }: ReturnType<typeof prepare>): Upstream => {
+  const loggingIn = (server: string, { ready: { connection }, oauth }: Prepared): LoggingIn | undefined => {
+    if (oauth === null) return undefined;
+    const url = new URL(connection.url);
+    const trusted = oauth.issuer === null ? [url] : [url, new URL(oauth.issuer)];
+    const fetchFn = authorizationFetch(dispatchers.of(connection), trusted, connection.firstByteTimeoutMs);
+    return { server, url, settings: oauth, fetchFn };
+  };
+
+  const loginTo = (to: LoggingIn): Login => {
+    const { url, settings, fetchFn } = to;
+    if (settings.grant === 'authorization_code') return personsLogins(to);
+    return obtainedLogin(url, clientCredentials(settings), settings.scope, fetchFn);
+  };
+
+  const open = (id: string, { ready, env, secrets }: Prepared, login: Login | undefined): Upstream => {
     const { connection, secret, headers } = ready;
     const { heard } = watchOf(serverOf(id));
     const handshakeMs = connection.firstByteTimeoutMs;
@@ -151,7 +198,7 @@ export const createConnections = (
     const dispatcher = dispatchers.of(connection);
     const maxBytes = connection.maxResponseBytes;
     return createHttpUpstream(
-      { url: new URL(connection.url), headers: presented, dispatcher, maxBytes },
+      { url: new URL(connection.url), headers: presented, dispatcher, maxBytes, login },
       handshakeMs,
       heard,
     );
@@ -163,8 +210,11 @@ export const createConnections = (
     const known = entries.get(id);
     if (known?.settings === prepared.settings) return known;
     if (known) retire(id, known);
-    const { settings, ready, secrets } = prepared;
-    const entry = { settings, ready, secrets, upstream: open(id, prepared), calls: 0, isRetired: false };
+    const { settings, ready } = prepared;
+    const to = loggingIn(serverOf(id), prepared);
+    const login = to && loginTo(to);
+    const secrets = () => [...(login?.secrets() ?? []), ...prepared.secrets];
+    const entry = { settings, ready, secrets, upstream: open(id, prepared, login), calls: 0, isRetired: false };
     entries.set(id, entry);
     return entry;
   };
@@ -231,6 +281,12 @@ export const createConnections = (
     rootsChanged: (conversation) => {
       for (const { upstream } of entries.values()) upstream.rootsChanged(conversation);
     },
+    loggingIn: (server) => {
+      const to = loggingIn(server, prepare(idOf(server)));
+      if (to?.settings.grant === 'authorization_code') return to;
+      throw new CallFailed('MISCONFIGURED', `No person logs in to ${server}: see its oauth in mesh.yaml.`, false);
+    },
+    secretsOf: (server) => entries.get(idOf(server))?.secrets() ?? [],
     watchOf,
     withConnection: async (server, { signal }, use) => {
       const { upstream, ready, release } = reach(idOf(server));

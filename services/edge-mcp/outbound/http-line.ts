@@ -1,17 +1,14 @@
 /** One call over HTTP: on a transport of its own, so that what comes on its stream is known to belong to it. */
 import { type JSONRPCMessage, SdkHttpError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import type { Dispatcher } from 'undici';
 import { newId } from '../../runtime/event.ts';
-import { boundedFetch, noExchange } from './bounded-fetch.ts';
+import { boundedFetch, noExchange, type Sent } from './bounded-fetch.ts';
 import { CallFailed, callFailed } from './call-failed.ts';
 import type { Line, Listener } from './upstream.ts';
 
 /** Where lines go, and what they present. */
-export interface HttpServer {
+export interface HttpServer extends Sent {
   url: URL;
   headers: Record<string, string>;
-  dispatcher: Dispatcher;
-  maxBytes: number;
 }
 
 /** The session that a call is made in. */
@@ -55,7 +52,7 @@ export const openHttpLine = (server: HttpServer, session: InSession | null, list
   const lost = (why: CallFailed) => {
     if (!isOver) listener.lost(why);
   };
-  const fetch = boundedFetch(server.dispatcher, server.maxBytes, exchange, {
+  const fetch = boundedFetch(server, exchange, {
     active: () => !isOver && listener.active(),
     stopped: (why) => lost(new CallFailed(why.reason, why.message, true)),
   });

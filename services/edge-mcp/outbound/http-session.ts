@@ -41,7 +41,7 @@ export const openSession = async (
   const exchange = noExchange();
   // Where the client can be asked nothing and wants no log messages, nothing would come on a stream of no request.
   const mayListen = Object.keys(capabilities).length > 0 || asked.logLevel !== undefined;
-  const fetch = boundedFetch(server.dispatcher, server.maxBytes, exchange, undefined, mayListen);
+  const fetch = boundedFetch(server, exchange, undefined, mayListen);
   const transport = new StreamableHTTPClientTransport(server.url, { fetch, requestInit: { headers: server.headers } });
   const client = new Client(info, { capabilities, supportedProtocolVersions: legacyVersions(asked.protocolVersion) });
   try {

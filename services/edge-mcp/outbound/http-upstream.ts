@@ -59,7 +59,7 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
   const stand = async (): Promise<Standing> => {
     const { signal } = closing;
     const exchange = noExchange();
-    const fetch = boundedFetch(server.dispatcher, server.maxBytes, exchange, undefined, true);
+    const fetch = boundedFetch(server, exchange, undefined, true);
     const transport = new StreamableHTTPClientTransport(server.url, {
       fetch,
       requestInit: { headers: server.headers },

@@ -125,15 +125,15 @@ const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reach
       conversation: request.contextId,
       request: asked,
       client: clientOf(asked),
-      notify: (notification) => writer.write(scrub(writeChunk(notification), secrets)),
+      notify: (notification) => writer.write(scrub(writeChunk(notification), secrets())),
       ask: async (question, withdrawn) => {
         questions += 1;
         const id = `${attempt}-${questions}`;
         // It listens first.
         const answered = calling.questions.answerOf(request, id, AbortSignal.any([signal, over.signal, withdrawn]));
-        writer.write(scrub(writeChunk({ id, ...question }), secrets));
+        writer.write(scrub(writeChunk({ id, ...question }), secrets()));
         const said = await answered;
-        if (!said && withdrawn.aborted) writer.write(scrub(writeChunk(withdrawal(id, withdrawn.reason)), secrets));
+        if (!said && withdrawn.aborted) writer.write(scrub(writeChunk(withdrawal(id, withdrawn.reason)), secrets()));
         return said ?? { error: { code: -32603, message: 'The call is over.' } };
       },
       headers:
@@ -154,7 +154,7 @@ const callServer = async (exchange: Exchange, reached: Reached): Promise<Complet
   const startedAt = now();
   try {
     const outcome = await outcomeOf(exchange, reached);
-    const message = scrub(writeOutcome(outcome), reached.secrets);
+    const message = scrub(writeOutcome(outcome), reached.secrets());
     if (message.length > MAX_MESSAGE_BYTES)
       return failedOf('RESPONSE_TOO_LARGE', 'The answer is larger than the log can hold.');
     const bytes = { requestBytes: request.message.length, responseBytes: message.length };

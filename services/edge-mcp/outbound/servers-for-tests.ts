@@ -130,8 +130,14 @@ export interface TestServer {
   say(what: 'tools' | { uri: string }): void;
 }
 
-/** @param eras which it speaks */
-export const startServer = async (eras: readonly ('modern' | 'legacy')[]): Promise<TestServer> => {
+/** Answers what is not let in itself. */
+export type Door = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** @param eras which it speaks @param door of a server that does not let everybody in */
+export const startServer = async (
+  eras: readonly ('modern' | 'legacy')[],
+  door: Door = () => true,
+): Promise<TestServer> => {
   const received: Received[] = [];
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
   const servers = new Map<string, McpServer>();
@@ -175,7 +181,9 @@ export const startServer = async (eras: readonly ('modern' | 'legacy')[]): Promi
     await transport.handleRequest(request, response, got.body);
     servers.set(transport.sessionId ?? '', server);
   };
-  const url = await listen((request, response) => void serve(request, response).catch(() => response.destroy()));
+  const url = await listen((request, response) => {
+    if (door(request, response)) void serve(request, response).catch(() => response.destroy());
+  });
   onTestFinished(async () => {
     await modern.close();
     for (const session of sessions.values()) await session.close();

@@ -14,7 +14,11 @@ import { createMetrics } from '../../runtime/metrics.ts';
 import { requestForTests } from '../../runtime/request-for-tests.ts';
 import { withoutExporter } from '../../runtime/tracing.ts';
 import { followDefinitions } from '../catalogue/known-definitions.ts';
+import { followLogins } from '../logins/follow-logins.ts';
+import { startRenewals } from '../logins/renewals.ts';
+import { sharedLogins } from '../logins/shared-logins.ts';
 import { createConnections } from './connections.ts';
+import { CLIENT } from './login/authorization-server-for-tests.ts';
 import { defaultOutboundTimes, startOutbound } from './outbound.ts';
 
 export const KEY = 'sk-from-environment';
@@ -24,6 +28,7 @@ export const connectionTo = (server: string, more: Partial<Connection>): Connect
   protocol: 'mcp',
   url: '',
   process: null,
+  oauth: null,
   credential: null,
   headers: {},
   interfaces: [],
@@ -51,7 +56,7 @@ export const until = async (holds: () => boolean): Promise<void> => {
   if (!holds()) throw new Error('it did not come to hold');
 };
 
-const topics = ['mesh.responses', 'mesh.attempts', 'mesh.dead-letters', 'mesh.server-changes'] as const;
+const topics = ['mesh.responses', 'mesh.attempts', 'mesh.dead-letters', 'mesh.server-changes', 'mesh.logins'] as const;
 
 /** @param servers their connections, by name */
 export const world = async (servers: Record<string, Partial<Connection>>, callsInFlight = 100) => {
@@ -84,20 +89,23 @@ export const world = async (servers: Record<string, Partial<Connection>>, callsI
         }),
       },
       configuration: () => configuration,
-      environment: { KEY },
+      environment: { KEY, CLIENT_SECRET: CLIENT.secret },
     });
-    const connections = createConnections(context);
+    const logins = await followLogins(own, context.logger);
+    const connections = createConnections(context, sharedLogins(context, logins, 1_000));
+    const renewals = await startRenewals(context, logins, connections);
     const known = await followDefinitions(own, context.logger);
     const times = { ...defaultOutboundTimes, graceMs: 0, retryMs: 5 };
     const running = await startOutbound(context, connections, known.definitions, times);
     let over: Promise<void> | undefined;
     const stop = () => {
-      over ??= running.stop();
+      over ??= running.stop().then(renewals.stop);
       return over;
     };
     onTestFinished(async () => {
       await stop();
       await known.close();
+      await logins.close();
       await own.crash();
     });
     return { stop, connections, metrics, log: own };

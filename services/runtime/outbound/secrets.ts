@@ -1,5 +1,5 @@
 /** Secrets of a connection: `${ENV}` references become values here, in the outbound edge, and nowhere else. */
-import type { Connection } from '../configuration.ts';
+import type { Connection, OAuthConfiguration } from '../configuration.ts';
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
@@ -38,8 +38,18 @@ export const credentialsOf = (
   ),
 });
 
+/** How a client is known, with its secrets. @throws MissingVariable */
+export const oauthOf = (oauth: OAuthConfiguration, environment: Environment): OAuthConfiguration => {
+  const resolved = (text: string | null) => (text === null ? null : resolve(text, environment));
+  return { ...oauth, clientSecret: resolved(oauth.clientSecret), privateKey: resolved(oauth.privateKey) };
+};
+
 const MIN_LENGTH = 6;
 const MASK = '[removed]';
+
+/** Longest first: what contains another is removed whole. Too short a value would tear holes into anything. */
+const tellable = (values: readonly string[]): string[] =>
+  [...new Set(values)].filter((value) => value.length >= MIN_LENGTH).sort((a, b) => b.length - a.length);
 
 /** What must not come back out of a connection: its credential, and the headers that hold a reference. */
 export const secretsOf = (
@@ -50,8 +60,7 @@ export const secretsOf = (
   const values = [resolved.secret, ...referring.map(([name]) => resolved.headers[name.toLowerCase()])];
   // A header such as `Bearer ${KEY}` may come back with or without its scheme.
   const bare = values.flatMap((value) => (value ? [value, value.replace(/^\S+\s+/, '')] : []));
-  // Longest first: what contains another is removed whole. Too short a value would tear holes into anything.
-  return [...new Set(bare)].filter((value) => value.length >= MIN_LENGTH).sort((a, b) => b.length - a.length);
+  return tellable(bare);
 };
 
 /** Text of an upstream without the secrets that it echoes. */
