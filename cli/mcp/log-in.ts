@@ -76,7 +76,8 @@ export const logIn = async (
   // The person's time is bounded by the signal.
   const upstream = createHttpUpstream({ ...target, login }, 2 ** 31 - 1, () => {});
   try {
-    await upstream.standing(signal);
+    // It ends as what it waits for does, and says of that why.
+    await upstream.standing(new AbortController().signal);
     const got = provider.login();
     if (!got) return undefined;
     const { authorizationServerUrl, resourceMetadata } = got.discovery;

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   configurationOf,
   knowing,
@@ -9,6 +9,8 @@ import {
 import type { Configuration } from '../../services/runtime/configuration.ts';
 import { withEntry } from '../with-entry.ts';
 import { serverLines, serverText } from './list.ts';
+import { connectionOf } from './log-in.ts';
+import { openLoopback } from './loopback.ts';
 import { serverOf } from './register.ts';
 
 const seen = { capabilities: Buffer.from('{}'), info: Buffer.from('{}'), instructions: '', problem: '' };
@@ -87,4 +89,28 @@ test('a mesh.yaml that is not right, or would not be, is left alone', () => {
   expect(() => register(MESH, '../x')).toThrow(/mesh\.yaml:\d+:\d+ mcp\.servers/);
   expect(() => register(MESH, 'calc', { url: 'no url' })).toThrow(/mesh\.yaml:\d+:\d+ mcp\.servers\.calc\.url/);
   expect(() => register('units: [', 'calc')).toThrow('mesh.yaml:1:');
+});
+
+test('a person logs in to a server that has a login for them', () => {
+  const oauth = { grant: 'authorization_code' };
+  const connections = ['calc', 'old', 'gone'].map((name, n) => ({
+    id: `mcp:${name}`,
+    oauth: [oauth, null, { grant: 'client_credentials' }][n],
+  }));
+  const mesh = { ...configuration, connections } as unknown as Configuration;
+  expect(connectionOf(mesh, 'calc')).toMatchObject({ id: 'mcp:calc', oauth });
+  expect(() => connectionOf(mesh, 'nobody')).toThrow('no MCP server is called nobody');
+  expect(() => connectionOf(undefined, 'calc')).toThrow('no MCP server is called calc');
+  expect(() => connectionOf(mesh, 'old')).toThrow('give it oauth in mesh.yaml');
+  expect(() => connectionOf(mesh, 'gone')).toThrow('logs in to gone by itself');
+});
+
+test('a browser comes back with the state of a login that is under way, and nothing else ends it', async () => {
+  const { redirectUrl, answerTo, close } = await openLoopback(0);
+  onTestFinished(close);
+  const answer = answerTo('right');
+  expect((await fetch(`${redirectUrl}?code=stolen&state=wrong`)).status).toBe(404);
+  expect((await fetch(`${new URL('/', redirectUrl)}?code=stolen&state=right`)).status).toBe(404);
+  expect((await fetch(`${redirectUrl}?code=good&state=right`)).status).toBe(200);
+  expect((await answer).get('code')).toBe('good');
 });

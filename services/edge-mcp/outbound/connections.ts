@@ -4,7 +4,7 @@ import { derivedId, newId } from '../../runtime/event.ts';
 import type { Event } from '../../runtime/log.ts';
 import { createDispatchers, type Dispatchers } from '../../runtime/outbound/dispatchers.ts';
 import { type Ready, readyFor } from '../../runtime/outbound/ready.ts';
-import { credentialsOf, MissingVariable, oauthOf, secretsOf } from '../../runtime/outbound/secrets.ts';
+import { credentialsOf, MissingVariable, oauthOf, secretsOf, tellable } from '../../runtime/outbound/secrets.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { ask } from './ask.ts';
 import { CallFailed } from './call-failed.ts';
@@ -213,7 +213,7 @@ export const createConnections = (
     const { settings, ready } = prepared;
     const to = loggingIn(serverOf(id), prepared);
     const login = to && loginTo(to);
-    const secrets = () => [...(login?.secrets() ?? []), ...prepared.secrets];
+    const secrets = () => tellable([...(login?.secrets() ?? []), ...prepared.secrets]);
     const entry = { settings, ready, secrets, upstream: open(id, prepared, login), calls: 0, isRetired: false };
     entries.set(id, entry);
     return entry;

@@ -47,8 +47,8 @@ export const oauthOf = (oauth: OAuthConfiguration, environment: Environment): OA
 const MIN_LENGTH = 6;
 const MASK = '[removed]';
 
-/** Longest first: what contains another is removed whole. Too short a value would tear holes into anything. */
-const tellable = (values: readonly string[]): string[] =>
+/** Secrets as they are looked for, longest first: what contains another is removed whole. Too short a value would tear holes into anything. */
+export const tellable = (values: readonly string[]): string[] =>
   [...new Set(values)].filter((value) => value.length >= MIN_LENGTH).sort((a, b) => b.length - a.length);
 
 /** What must not come back out of a connection: its credential, and the headers that hold a reference. */

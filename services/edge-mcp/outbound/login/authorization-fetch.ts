@@ -47,8 +47,8 @@ const refusal = async (answer: Answer, sent: readonly string[]): Promise<Respons
 };
 
 /**
- * @param trusted URLs on whose hosts plain HTTP is spoken: the MCP server's own, and the issuer's where it is configured. A server
- * says where its metadata is: it must not have the mesh look around its own network.
+ * @param trusted URLs that are configured: the MCP server's own, and the issuer's. Plain HTTP is spoken on the hosts of those only
+ * that have it themselves. A server says where its metadata is: it must not have the mesh look around its own network.
  */
 export const authorizationFetch = (
   dispatcher: Dispatcher,
@@ -56,7 +56,8 @@ export const authorizationFetch = (
   timeoutMs: number,
   signal?: AbortSignal,
 ): FetchLike => {
-  const hosts = new Set(trusted.map(({ hostname }) => hostname));
+  const plain = trusted.filter(({ protocol }) => protocol === 'http:');
+  const hosts = new Set(plain.map(({ hostname }) => hostname));
   const fetching = async (input: string | URL, init: RequestInit = {}) => {
     const url = new URL(input);
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && hosts.has(url.hostname)))

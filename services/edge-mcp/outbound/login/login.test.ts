@@ -265,3 +265,15 @@ test('a login that does not cover what is asked for says what is missing', async
     'The login to one does not cover what it asks for: use write. Run `parley mcp login one`.',
   );
 });
+
+test.each([
+  ['http://tools.internal:8080/x', 'https://tools.internal/mcp', 'where there is no TLS'],
+  ['http://169.254.169.254/latest', 'http://tools.internal/mcp', 'where there is no TLS'],
+  ['file:///etc/passwd', 'http://tools.internal/mcp', 'where there is no TLS'],
+  ['http://127.0.0.1:1/x', 'http://127.0.0.1:2/mcp', 'could not be reached'],
+])('%s, named by %s: %s', async (named, server, why) => {
+  const dispatchers = createDispatchers();
+  onTestFinished(() => dispatchers.close());
+  const fetchFn = authorizationFetch(dispatchers.of(connectionTo('one', {})), [new URL(server)], 5_000);
+  await expect(fetchFn(named)).rejects.toThrow(why);
+});
