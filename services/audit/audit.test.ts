@@ -140,6 +140,29 @@ test('a refused tool call, an answer to a server, a review and a settlement are 
   expect((await verifyAudit(log, Date.now())).findings).toEqual([]);
 });
 
+test('who logged the mesh in to a server, and when that ended, is in it', async () => {
+  const { log } = await open();
+  const of = { server: 'search', by: 'lead' };
+  const at = { url: 'https://search.example.com/mcp', issuer: 'https://auth.example.com', resource: '', scope: 'read' };
+  await log.append([
+    event('LoggedIn', 'configuration', 'search/login', 'l1', {
+      ...of,
+      ...at,
+      expiresAt: null,
+      sealed: Buffer.from('x'),
+    }),
+    event('LoginRefused', 'edge-mcp', 'search/refused', 'l2', { server: 'search', login: 'l1' }),
+    event('LoggedOut', 'edge-mcp', 'search/login', 'l2', { ...of, by: 'mesh', reason: 'it cannot be renewed' }),
+  ]);
+  const entries = await until(log, 2);
+  expectChains(entries);
+  expect(entries.map(({ outcome, resource, reason }) => [outcome, resource?.id, reason]).sort()).toEqual([
+    ['logged-in', 'search', 'lead at https://auth.example.com'],
+    ['logged-out', 'search', 'mesh: it cannot be renewed'],
+  ]);
+  expect((await verifyAudit(log, Date.now())).findings).toEqual([]);
+});
+
 test('an event whose data cannot be read, or that is in another partition than its key says, has its entry', async () => {
   const { log, cluster } = await open();
   const partition = (log.partitionOf('acme:c1') + 1) % topics['mesh.decisions'].partitions;

@@ -87,6 +87,18 @@ const summaries = {
     outcome: `review-${d.verdict.toLowerCase()}`,
     reason: bounded(`${d.by}${d.note ? `: ${d.note}` : ''}`),
   }),
+  LoggedIn: (d) => ({
+    action: 'server.login',
+    resource: { type: 'server', id: d.server },
+    outcome: 'logged-in',
+    reason: bounded(`${d.by} at ${d.issuer}`),
+  }),
+  LoggedOut: (d) => ({
+    action: 'server.login',
+    resource: { type: 'server', id: d.server },
+    outcome: 'logged-out',
+    reason: bounded(`${d.by}: ${d.reason}`),
+  }),
   TaskUpdated: (d) => ({ ...ofAgent(d), outcome: d.state }),
   TaskCancelRequested: (d) => ({ ...ofAgent(d), outcome: 'cancel-requested', reason: bounded(d.reason) }),
   ReportRefused: (d) => ({
