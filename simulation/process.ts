@@ -17,6 +17,7 @@ import { defaultCatalogueTimes, startCatalogue } from '../services/edge-mcp/cata
 import { followDefinitions } from '../services/edge-mcp/catalogue/known-definitions.ts';
 import { startInbound as startInboundOfTools } from '../services/edge-mcp/inbound/inbound.ts';
 import { createConnections } from '../services/edge-mcp/outbound/connections.ts';
+import { nobodyLoggedIn } from '../services/edge-mcp/outbound/login/needs-login.ts';
 import { startOutbound as startOutboundToServers } from '../services/edge-mcp/outbound/outbound.ts';
 import { meteringProcessor } from '../services/metering/metering.ts';
 import { policyProcessor } from '../services/policy/index.ts';
@@ -221,10 +222,14 @@ export class MeshProcess {
       of: () => new WayToServers(this.#cluster, this.#access, this.#toolServers),
       close: async () => {},
     };
-    const connections = createConnections(context('tools outbound'), servers);
+    const connections = createConnections(context('tools outbound'), nobodyLoggedIn, servers);
     undo(await startOutboundToServers(context('tools outbound'), connections, known.definitions));
     undo(startCatalogue(context('catalogue'), known, connections, catalogueTimes));
-    undo(await startInboundOfTools(context('tools inbound'), known));
+    undo(
+      await startInboundOfTools(context('tools inbound'), known, (server, uri) =>
+        connections.watchOf(server).hold(uri),
+      ),
+    );
   }
 
   /** A client's call. */
