@@ -17,7 +17,7 @@ describe('in a few hundred seeds', () => {
   const methods = new Set<string>();
 
   beforeAll(async () => {
-    for (let seed = 1; seed <= 200; seed++) {
+    for (let seed = 1; seed <= 300; seed++) {
       const { evidence, trace } = await simulate(seed);
       for (const record of evidence.records.filter(isReadable)) {
         if (record.type === 'TaskUpdated' && names.includes(record.data.agent)) states.add(record.data.state);
