@@ -284,6 +284,25 @@ export const logBehaviour = (name: string, make: () => Promise<LogUnderTest>): v
       await until(() => done.size === 60, 'all records');
     });
 
+    test('no more records than it takes at once are under way, and the others come in order', async () => {
+      const log = await (await cluster())();
+      const seen = nothing();
+      const waiting: (() => void)[] = [];
+      const underWay = () => new Promise<void>((resolve) => waiting.push(resolve));
+      await log.consume('readers', [topic], { ...consumerOf(seen, underWay), atOnce: 3 });
+      const ids = Array.from({ length: 40 }, (_, i) => `${i}`);
+      const keys = ['a', 'b', 'c', 'd'];
+      await log.append(ids.map((id, i) => cancel(keys[i % keys.length]!, id)));
+      for (let done = 0; done < ids.length; done += 1) {
+        await until(() => waiting.length === Math.min(3, ids.length - done), 'those that may be under way');
+        waiting.shift()?.();
+      }
+      for (const key of keys)
+        expect(seen.records.filter((r) => r.key === key).map((r) => r.id)).toEqual(
+          ids.filter((_, i) => keys[i % keys.length] === key),
+        );
+    });
+
     test('a record that takes long keeps no other partition waiting', async () => {
       const log = await (await cluster())();
       const seen = nothing();

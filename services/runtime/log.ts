@@ -48,6 +48,8 @@ export type AnyRecorded<T extends EventType = EventType> = { [K in T]: Recorded<
 export interface Consumer {
   /** For how long records may be held back so that many are handed over at once, milliseconds; default: not at all. */
   patienceMs?: number | undefined;
+  /** How many records may be under way together, of all partitions; others wait, in order. Default: any number. */
+  atOnce?: number | undefined;
   /** Which event types are handed over; others are passed by. Records without a readable envelope always are handed over. */
   types: readonly EventType[];
   /**
@@ -58,7 +60,7 @@ export interface Consumer {
   /** These partitions may now be another instance's: from here on nothing may be begun or said that is theirs to say. */
   revoked(partitions: readonly number[]): void;
   /**
-   * One record, in order within its partition. The next comes without waiting for the promise: it settles when the record
+   * One record, in order within its partition. The next comes without waiting for the promise, up to `atOnce`: it settles when the record
    * is done with, and offsets are committed over the finished prefix. A rejection hands the partition's records over again
    * from the last commit, after `assigned`.
    */

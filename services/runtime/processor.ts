@@ -34,6 +34,12 @@ export interface Statement<T extends EventType = EventType> {
 }
 
 /**
+ * What a backlog is decided on at a time: enough for full batches, and appended long before it is too old to be sent
+ * (STALE_MS of the group commit).
+ */
+const AT_ONCE = 2_000;
+
+/**
  * What state is folded from: an event read, followed, stated, or stated before and recalled. What is stated and followed is
  * folded once it is followed: every instance folds it in the same order, and only if it is in the log.
  */
@@ -208,6 +214,7 @@ const startProcessor = async <S, In extends EventType, Out extends EventType>(
   consumer = await log.consume(processor.name, topicsOf(processor.reads), {
     types: processor.reads,
     patienceMs: processor.patienceMs,
+    atOnce: AT_ONCE,
     assigned: async (assigned) => {
       const partitions = assigned.map((a) => a.partition);
       for (const partition of partitions) decided.set(partition, new RecentIds());

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TopicName } from '../../../topics/index.ts';
 import type { AnyRecorded, Consumer, Consuming } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { createTurns } from '../turns.ts';
 import { committedOf } from './committed.ts';
 import { joinGroup } from './membership.ts';
 import { createPartitionQueue, type PartitionQueue } from './partition-queue.ts';
@@ -31,6 +32,7 @@ export const startConsume = async (
   const groupId = prefix + group;
   const names = topics.map((topic) => prefix + topic);
   const wanted = new Set<string>(handler.types);
+  const turns = createTurns(handler.atOnce ?? Number.POSITIVE_INFINITY);
   const tenures = new Map<number, Tenure>();
   /** Records that are being handled, of former tenures too. */
   let handling = 0;
@@ -63,6 +65,7 @@ export const startConsume = async (
         partition,
         wanted,
         patienceMs: handler.patienceMs ?? 0,
+        turns,
         mayHand,
         handle,
         failed: (error) => again(tenure, error),
@@ -186,7 +189,7 @@ export const startConsume = async (
     },
     close: async () => {
       closed = true;
-      pauseAll();
+      for (const queue of queues()) queue.end();
       clearInterval(timer);
       const until = performance.now() + CLOSE_GRACE_MS;
       while (handling > 0 && performance.now() < until) await sleep(5);

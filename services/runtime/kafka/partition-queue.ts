@@ -1,6 +1,7 @@
 import type { EventType, TopicName } from '../../../topics/index.ts';
 import { FinishedPrefix } from '../finished-prefix.ts';
 import type { AnyRecorded } from '../log.ts';
+import type { Turns } from '../turns.ts';
 import type { FetchedMessage } from './cluster.ts';
 import type { Committed } from './committed.ts';
 import type { PartitionReader } from './fetcher.ts';
@@ -16,6 +17,8 @@ export interface QueueOptions {
   wanted: ReadonlySet<string>;
   /** For how long records are held back, so that many are handed over at once, milliseconds. */
   patienceMs: number;
+  /** Of all partitions together. */
+  turns: Turns;
   /** Whether records may be handed over just now. */
   mayHand(): boolean;
   handle(record: AnyRecorded): Promise<void>;
@@ -45,7 +48,7 @@ export const createPartitionQueue = (
   options: QueueOptions,
   from: Pick<Committed, 'offset' | 'time'>,
 ): PartitionQueue => {
-  const { groupId, topic, partition, wanted, patienceMs, mayHand, handle, failed } = options;
+  const { groupId, topic, partition, wanted, patienceMs, turns, mayHand, handle, failed } = options;
   const name = prefix + topic;
   const fetcher = fetcherOf(topic);
   let finished = new FinishedPrefix(from.offset, from.time);
@@ -66,7 +69,7 @@ export const createPartitionQueue = (
 
   const release = () => {
     timer = mayHand() ? undefined : setTimeout(release, patienceMs);
-    if (!timer) for (const give of held.splice(0)) give();
+    if (!timer) for (const give of held.splice(0)) turns.take(give);
   };
   const hand = (record: AnyRecorded, time: number) => {
     // One without a readable envelope has no type, and is handed over.
@@ -75,13 +78,15 @@ export const createPartitionQueue = (
     // Waiting for it would keep every other partition waiting too.
     if (finished.size > MAX_OUTSTANDING) pause();
     const give = () => {
-      if (over) return;
-      handle(record).then(() => {
-        finish();
-        if (!reading && finished.size <= MAX_OUTSTANDING / 2) read();
-      }, failed);
+      if (over) return turns.done();
+      handle(record)
+        .then(() => {
+          finish();
+          if (!reading && finished.size <= MAX_OUTSTANDING / 2) read();
+        }, failed)
+        .finally(turns.done);
     };
-    if (patienceMs === 0) return give();
+    if (patienceMs === 0) return turns.take(give);
     held.push(give);
     timer ??= setTimeout(release, patienceMs);
   };

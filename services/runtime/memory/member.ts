@@ -2,6 +2,7 @@ import type { EventType, TopicName } from '../../../topics/index.ts';
 import { FinishedPrefix } from '../finished-prefix.ts';
 import type { AnyRecorded, Consumer } from '../log.ts';
 import { typeOf } from '../recorded.ts';
+import { createTurns, type Turns } from '../turns.ts';
 import type { Group, MemoryCluster, Stored } from './cluster.ts';
 
 /** One instance's part in a group. */
@@ -11,6 +12,7 @@ export class Member {
   readonly #topics: readonly TopicName[];
   readonly #consumer: Consumer;
   readonly #read: (record: Stored) => AnyRecorded;
+  readonly #turns: Turns;
   /** By partition, where it is in each topic. Another object: what was handed over before no longer counts. */
   readonly #tenures = new Map<number, Map<TopicName, FinishedPrefix>>();
   #handing = false;
@@ -28,6 +30,7 @@ export class Member {
     this.#topics = topicNames;
     this.#consumer = consumer;
     this.#read = read;
+    this.#turns = createTurns(consumer.atOnce ?? Number.POSITIVE_INFINITY);
     this.#unwatch = cluster.watch(() => void this.#pump());
   }
 
@@ -76,7 +79,13 @@ export class Member {
       return;
     }
     const finish = prefix.hand(stored.offset, stored.time);
-    this.#consumer.handle(this.#read(stored)).then(finish, () => this.#again(partition, tenure));
+    this.#turns.take(() => {
+      if (this.#tenures.get(partition) !== tenure) return this.#turns.done();
+      this.#consumer
+        .handle(this.#read(stored))
+        .then(finish, () => this.#again(partition, tenure))
+        .finally(this.#turns.done);
+    });
   }
 
   #again(partition: number, tenure: Map<TopicName, FinishedPrefix>): void {
