@@ -1,4 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { NO_HASH } from '../services/audit/chain.ts';
+import { blank } from '../services/audit/evidence-for-tests.ts';
 import { audit } from '../services/audit/index.ts';
 import { breakerOpened, cancelled, configured, served, turnedAway } from '../services/audit/mesh-events.ts';
 import { type AuditReport, verifyAudit } from '../services/audit/verify.ts';
@@ -87,27 +89,7 @@ describe('audit on Kafka', () => {
         ...received!,
         type: 'AuditEntry',
         source: 'audit',
-        data: {
-          sequence: 1,
-          previousHash: '0'.repeat(64),
-          hash: '0'.repeat(64),
-          topic: 'mesh.requests',
-          partition: 0,
-          offset: 0,
-          digest: '',
-          eventId: '',
-          eventType: '',
-          eventSource: '',
-          eventTime: 0,
-          contextId: '',
-          correlationId: '',
-          subject: null,
-          action: '',
-          resource: null,
-          outcome: '',
-          reason: '',
-          configurationVersion: '',
-        },
+        data: { sequence: 1, previousHash: NO_HASH, hash: NO_HASH, ...blank },
       },
     ]);
     const report = await verifyAudit(log, Date.now());

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { toolRequest } from '../cli/effects/requests-for-tests.ts';
+import { NO_HASH } from '../services/audit/chain.ts';
+import { blank } from '../services/audit/evidence-for-tests.ts';
 import { served } from '../services/audit/mesh-events.ts';
 import { deadLetter } from '../services/runtime/dead-letter.ts';
 import { follow, newId } from '../services/runtime/event.ts';
@@ -269,28 +271,7 @@ describe('parley', () => {
     const nothing = await run(['audit', 'verify']);
     expect(nothing.code).toBe(0);
     expect(nothing.out).toContain('events not audited yet');
-    const reason = 'nobody';
-    const entry = {
-      sequence: 1,
-      previousHash: '0'.repeat(64),
-      hash: 'f'.repeat(64),
-      topic: 'mesh.requests',
-      partition: 0,
-      offset: 0,
-      digest: '',
-      eventId: '',
-      eventType: '',
-      eventSource: '',
-      eventTime: 0,
-      contextId: '',
-      correlationId: '',
-      subject: null,
-      action: '',
-      resource: null,
-      outcome: '',
-      reason,
-      configurationVersion: '',
-    };
+    const entry = { sequence: 1, previousHash: NO_HASH, hash: 'f'.repeat(64), ...blank, reason: 'nobody' };
     await log.append([{ ...events[0]!, type: 'AuditEntry', data: entry }]);
     const broken = await run(['audit', 'verify']);
     expect(broken.code).toBe(1);

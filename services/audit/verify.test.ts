@@ -7,6 +7,7 @@ import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
 import type { Folded } from '../runtime/processor.ts';
 import { type AuditState, auditProcessor } from './audit.ts';
 import { append, type Evidence, hashOf, type Link, NO_HASH } from './chain.ts';
+import { blank } from './evidence-for-tests.ts';
 import { configured, served } from './mesh-events.ts';
 import { type AuditedType, auditedTypes } from './summary.ts';
 import { verifyAudit } from './verify.ts';
@@ -85,24 +86,6 @@ beforeAll(() =>
   codec.learn([codec.encode('AuditEntry', append(undefined, blank)), codec.encode('RequestPermitted', permitted)]),
 );
 
-const blank: Evidence = {
-  topic: 'mesh.decisions',
-  partition: 0,
-  offset: 0,
-  digest: '',
-  eventId: '',
-  eventType: '',
-  eventSource: '',
-  eventTime: 0,
-  contextId: '',
-  correlationId: '',
-  subject: null,
-  action: '',
-  resource: null,
-  outcome: '',
-  reason: '',
-  configurationVersion: '',
-};
 const permitted = served('acme:c1')[1]!.data as Event<'RequestPermitted'>['data'];
 
 describe('audit verify', () => {

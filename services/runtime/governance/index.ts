@@ -63,7 +63,7 @@ const findDrift = async (
 ): Promise<Drift[]> => {
   const { registry, topicPrefix } = options;
   const drift = await Promise.all([
-    topicDrift(admin, await desiredOf(admin, options), one.topics),
+    desiredOf(admin, options).then((desired) => topicDrift(admin, desired, one.topics)),
     subjectDrift(registryRest(registry), desiredSubjects(Object.values(topics), topicPrefix)),
     aclDrift(
       admin,
