@@ -1,17 +1,13 @@
 /** What the mesh adds to a message to an agent: an HTTP agent, direct and through the mesh in turn, and an agent on the log. */
 import { KEY } from '../call.ts';
 import { startChild } from '../children.ts';
-import { measure, type Plan, type Run, settings } from '../compare.ts';
-import { measureRest, read } from '../gauges.ts';
+import { measure, type Plan, type Run, type Setting, settings } from '../compare.ts';
+import { type AtRest, type Measured, measureInTurn, PRIMING, PRIMING_PLAN, type Step } from '../in-turn.ts';
 import { useOf } from '../process-stats.ts';
 import { prepareMesh } from '../scale/cluster.ts';
 import { type Spread, spread } from '../statistics.ts';
 import { writeMeshFile } from './mesh-file.ts';
 import { type Site, untilCarded, withServices } from './site.ts';
-
-export const REST_MS = 5_000;
-const PRIMING = { inFlight: 16, round: -1, via: 'parley' } as const;
-const PRIMING_PLAN = { warmUpMs: 500, durationMs: 4_000 };
 
 /** http: an A2A server; log: an agent on the log, which can only be asked through the mesh. */
 export type Kind = 'http' | 'log';
@@ -79,13 +75,8 @@ const rowOf = (runs: readonly AgentRun[]): AddedRow => {
 export const rowsOf = (runs: readonly AgentRun[]): AddedRow[] =>
   [...Map.groupBy(runs, ({ agent, stream, inFlight }) => `${agent} ${stream} ${inFlight}`).values()].map(rowOf);
 
-export interface Added {
+export interface Added extends Measured<AgentRun> {
   rows: AddedRow[];
-  runs: AgentRun[];
-  /** Cores used with no calls, and resident memory before and after all runs. */
-  atRest: { parley: number; broker: number };
-  rssBytes: { before: number; after: number };
-  faults: string[];
 }
 
 export const measureAdded = async (plan: Plan, site: Site): Promise<Added> => {
@@ -99,49 +90,38 @@ export const measureAdded = async (plan: Plan, site: Site): Promise<Added> => {
     const agents = { http, log };
     return await withServices(mesh, [], site, async ({ pids, urlOf }) => {
       await Promise.all([untilCarded(urlOf('http'), signal), untilCarded(urlOf('log'), signal)]);
-      const runs: AgentRun[] = [];
-      const run = async (agent: Kind, setting: (typeof todo)[number]['setting'], timing: typeof PRIMING_PLAN) => {
+      const run = async (
+        agent: Kind,
+        setting: Setting,
+        timing: typeof PRIMING_PLAN,
+        atRest: AtRest,
+      ): Promise<AgentRun> => {
         const cpuUs = () => useOf({ agent: { root: agents[agent].pid } }).agent.cpuUs;
         const before = cpuUs();
         const parley = { url: urlOf(agent), key: KEY, pids };
         const a2a = { method: 'SendMessage' } as const;
-        const one = await measure(setting, timing, {
-          parley,
-          a2a,
-          upstreamUrl: http.url,
-          atRest: atRest.parley,
-          signal,
-        });
+        const subject = { parley, a2a, upstreamUrl: http.url, atRest: atRest.parley, signal };
+        const one = await measure(setting, timing, subject);
         return { ...one, agent, agentCpuUsPerCall: Math.round((cpuUs() - before) / Math.max(1, one.load.calls)) };
       };
-      const todo = settings(plan).flatMap((setting) =>
-        (setting.via === 'direct' ? (['http'] as const) : (['http', 'log'] as const)).map((agent) => ({
-          agent,
-          setting,
-        })),
+      const primings = (['http', 'log'] as const).flatMap((agent) =>
+        [false, true].map(
+          (stream): Step<AgentRun> => ({
+            what: `${agent}, ${stream ? 'streams' : 'messages'}`,
+            run: (atRest) => run(agent, { ...PRIMING, via: 'parley', stream }, PRIMING_PLAN, atRest),
+          }),
+        ),
       );
-      let atRest = await measureRest(pids, REST_MS, signal);
-      for (const agent of ['http', 'log'] as const)
-        for (const stream of [false, true]) {
-          say(`warming up: ${agent}`);
-          const { load } = await run(agent, { ...PRIMING, stream }, PRIMING_PLAN);
-          if (load.failed > 0) throw new Error(`the agent ${agent} is answered wrongly: ${load.firstFault}`);
-        }
-      atRest = await measureRest(pids, REST_MS, signal);
-      const before = read(pids).parley.rssBytes;
-      for (const [i, { agent, setting }] of todo.entries()) {
-        const { stream, inFlight, via } = setting;
-        const what = `${inFlight} ${stream ? 'streams' : 'messages'} in flight, ${agent}, ${via}`;
-        say(`${i + 1} of ${todo.length}: ${what}`);
-        runs.push(await run(agent, setting, plan));
-      }
-      return {
-        rows: rowsOf(runs),
-        runs,
-        atRest,
-        rssBytes: { before, after: read(pids).parley.rssBytes },
-        faults: runs.flatMap(({ load }) => load.firstFault ?? []),
-      };
+      const steps = settings(plan).flatMap((setting) =>
+        (setting.via === 'direct' ? (['http'] as const) : (['http', 'log'] as const)).map(
+          (agent): Step<AgentRun> => ({
+            what: `${setting.inFlight} ${setting.stream ? 'streams' : 'messages'} in flight, ${agent}, ${setting.via}`,
+            run: (atRest) => run(agent, setting, plan, atRest),
+          }),
+        ),
+      );
+      const measured = await measureInTurn(pids, { primings, steps }, say, signal);
+      return { rows: rowsOf(measured.runs), ...measured };
     }).finally(log.stop);
   } finally {
     await http.stop();
