@@ -1,5 +1,11 @@
 /** What a simulated mesh is configured to do. */
-import { type AgentConfiguration, type Configuration, hashOfKey, noAgents } from '../services/runtime/configuration.ts';
+import {
+  type AgentConfiguration,
+  type Configuration,
+  hashOfKey,
+  noAgents,
+  noLimits,
+} from '../services/runtime/configuration.ts';
 import { derivedId } from '../services/runtime/event.ts';
 import type { Event } from '../services/runtime/log.ts';
 import { TWIN } from './tools/offers.ts';
@@ -83,6 +89,7 @@ const serverOf = (name: string): Configuration['servers'][number] => ({
   deprecated: null,
   review: 'changes',
   callsInFlight: 20,
+  ...noLimits,
 });
 const serverResourceOf = (name: string) => ({
   type: 'server',

@@ -6,6 +6,7 @@ import { type AskedMethod, asked } from '../../services/edge-mcp/inbound/asked.t
 import { namesAt } from '../../services/edge-mcp/inbound/names.ts';
 import { McpProblem } from '../../services/edge-mcp/inbound/problems.ts';
 import { createCodec, localSchemaIds } from '../../services/runtime/codec.ts';
+import { noLimits } from '../../services/runtime/configuration.ts';
 import { argumentsOf } from '../../services/runtime/mcp/arguments.ts';
 import { foldDefinition, noDefinitions } from '../../services/runtime/mcp/definitions.ts';
 import { readRequest, writeRequest } from '../../services/runtime/mcp/message.ts';
@@ -38,6 +39,7 @@ const servers = ['files', 'web'].map((name) => ({
   deprecated: null,
   review: 'changes' as const,
   callsInFlight: 10,
+  ...noLimits,
 }));
 const names = namesAt({ endpoints: [], servers }, definitions, '', () => undefined)!;
 

@@ -181,13 +181,19 @@ const oauth = (given: NonNullable<MeshFile['mcp']['servers'][string]['oauth']>) 
 });
 
 const servers = (file: MeshFile): Document['servers'] =>
-  entries(file.mcp.servers).map(([name, { version, deprecated, review, callsInFlight }]) => ({
+  entries(file.mcp.servers).map(([name, server]) => ({
     name,
     connection: connectionOfServer(name),
-    version,
-    deprecated: deprecated ?? null,
-    review,
-    callsInFlight,
+    version: server.version,
+    deprecated: server.deprecated ?? null,
+    review: server.review,
+    callsInFlight: server.callsInFlight,
+    callsPerMinute: server.callsPerMinute ?? null,
+    tools: entries(server.tools).map(([tool, limits]) => ({
+      name: tool,
+      callsInFlight: limits.callsInFlight ?? null,
+      callsPerMinute: limits.callsPerMinute ?? null,
+    })),
   }));
 
 const endpoints = (file: MeshFile): Document['endpoints'] =>

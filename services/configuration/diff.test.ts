@@ -59,6 +59,15 @@ test('what changed is told in the words of the file', () => {
   expect(after(/keys:\n.*\n/, '')).toEqual(['- keys.k']);
 });
 
+test('limits of MCP servers and of their tools are told as they are written', () => {
+  const server = (limits: string) =>
+    configuration(`${text}\nmcp: { servers: { web: { url: https://web.example.com/mcp, ${limits} } } }`, policies);
+  expect(difference(server('callsPerMinute: 60'), server('tools: { look: { callsPerMinute: 5 } }'))).toEqual([
+    '~ mcp.servers.web.callsPerMinute 60 → none',
+    '+ mcp.servers.web.tools.look.callsPerMinute',
+  ]);
+});
+
 test('neither hashes nor headers nor policies are shown', () => {
   const told = [
     ...after('aaaa', 'bbbb'),

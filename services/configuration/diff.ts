@@ -43,6 +43,11 @@ const agent = (document: Document, { type, id, attributes, targets }: Document['
   return [`${plural(type)}.${id}`, fields] as [string, Fields];
 };
 
+const toolLimits = ({ name, ...limits }: Document['servers'][number]['tools'][number]): [string, Field][] =>
+  Object.entries(limits).flatMap(([limit, value]) =>
+    value === null ? [] : [[`tools.${name}.${limit}`, shown(value)]],
+  );
+
 /** An MCP server: what it is, and how it is reached. */
 const mcpServer = (document: Document, one: Document['servers'][number]): [string, Fields] => {
   const resource = document.resources.find(({ type, id }) => type === 'server' && id === one.name);
@@ -55,6 +60,8 @@ const mcpServer = (document: Document, one: Document['servers'][number]): [strin
       deprecated: shown(one.deprecated),
       review: shown(one.review),
       callsInFlight: shown(one.callsInFlight),
+      callsPerMinute: shown(one.callsPerMinute),
+      ...Object.fromEntries(one.tools.flatMap(toolLimits)),
       twins: shown((resource?.targets ?? []).slice(1).map(({ name }) => name)),
       ...prefixed('tags', each(resource?.attributes ?? {}, shown)),
       ...(command === undefined ? {} : { command: shown([command, ...args].join(' ')), cwd: shown(cwd) }),

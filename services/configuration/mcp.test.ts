@@ -1,6 +1,6 @@
 /** `mcp` of mesh.yaml: what is refused, where, and what becomes of the rest. */
 import { expect, test } from 'vitest';
-import { parseConfiguration } from '../runtime/configuration.ts';
+import { noLimits, parseConfiguration } from '../runtime/configuration.ts';
 import { compile } from './compile.ts';
 import { missingVariables, urlFindings } from './environment.ts';
 import { printProblem } from './problem.ts';
@@ -50,6 +50,11 @@ test.each([
   [server('command: npx files'), '3:14 mcp.servers.files.command: must be a list, not a string'],
   [server(`url: ${at}, review: none`), '3:50 mcp.servers.files.review: must be changes or all'],
   [server(`url: ${at}, callsInFlight: 0`), '3:50 mcp.servers.files.callsInFlight: must be at least 1'],
+  [server(`url: ${at}, callsPerMinute: 0.5`), '3:50 mcp.servers.files.callsPerMinute: must be a whole number'],
+  [
+    server(`url: ${at}, tools: { look: { callPerMinute: 1 } }`),
+    '3:67 mcp.servers.files.tools.look.callPerMinute: is not a known field; did you mean callsPerMinute?',
+  ],
   [
     server(`url: ${at}, deprecatd: x`),
     '3:50 mcp.servers.files.deprecatd: is not a known field; did you mean deprecated?',
@@ -206,7 +211,7 @@ test.each([
 const whole = `mcp:
   servers:
     files: { command: [npx, -y, files], env: { TOKEN: "\${T}", MODE: fast }, cwd: /srv, tags: { region: eu }, twins: [web] }
-    web: { url: "\${BASE}/mcp/", apiKey: "\${KEY}", headers: { X-A: "\${A}" }, version: "2", deprecated: use files, review: all, callsInFlight: 7 }
+    web: { url: "\${BASE}/mcp/", apiKey: "\${KEY}", headers: { X-A: "\${A}" }, version: "2", deprecated: use files, review: all, callsInFlight: 7, callsPerMinute: 60, tools: { look: { callsPerMinute: 5 }, "b/c": { callsInFlight: 2 } } }
   endpoints:
     desk: { title: Desk, servers: [web], tools: { look: { server: files, tool: read, defaults: { depth: 2 } }, list: { server: files } } }
 `;
@@ -224,6 +229,14 @@ test('variables that are missing are told with their lines; those of env and key
   ]);
 });
 
+test('a configuration of before there were these limits has none of them', () => {
+  const { document, version } = compile(readOf(whole).file, [], { BASE: 'https://web.example.com' });
+  const { servers, ...rest } = JSON.parse(document);
+  const earlier = servers.map(({ callsPerMinute: _, tools: __, ...server }: Record<string, unknown>) => server);
+  const read = parseConfiguration({ version, document: JSON.stringify({ ...rest, servers: earlier }) });
+  expect(read.servers).toEqual(earlier.map((server: object) => ({ ...server, ...noLimits })));
+});
+
 test('what it compiles to', () => {
   const compiled = compile(readOf(whole).file, [], {
     BASE: 'https://web.example.com',
@@ -233,8 +246,28 @@ test('what it compiles to', () => {
   });
   const { servers, endpoints, connections, resources } = parseConfiguration(compiled);
   expect(servers).toEqual([
-    { name: 'files', connection: 'mcp:files', version: '1', deprecated: null, review: 'changes', callsInFlight: 100 },
-    { name: 'web', connection: 'mcp:web', version: '2', deprecated: 'use files', review: 'all', callsInFlight: 7 },
+    {
+      name: 'files',
+      connection: 'mcp:files',
+      version: '1',
+      deprecated: null,
+      review: 'changes',
+      callsInFlight: 100,
+      ...noLimits,
+    },
+    {
+      name: 'web',
+      connection: 'mcp:web',
+      version: '2',
+      deprecated: 'use files',
+      review: 'all',
+      callsInFlight: 7,
+      callsPerMinute: 60,
+      tools: [
+        { name: 'b/c', callsInFlight: 2, callsPerMinute: null },
+        { name: 'look', callsInFlight: null, callsPerMinute: 5 },
+      ],
+    },
   ]);
   expect(connections).toMatchObject([
     {

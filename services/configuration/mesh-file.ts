@@ -254,6 +254,16 @@ const oauth = z
   })
   .describe('How the mesh logs in to the server (OAuth 2.1, as MCP asks for it).');
 
+const PER_MINUTE =
+  'Per instance of the mesh: so many at once, refilled evenly over a minute; above it calls are refused, and told when to try again.';
+
+const toolLimits = z
+  .strictObject({
+    callsInFlight: count.optional().describe('As the server’s, of this tool.'),
+    callsPerMinute: count.optional().describe('As the server’s, of this tool.'),
+  })
+  .describe('Limits of a tool.');
+
 const mcpServer = z
   .strictObject({
     url: words(/^[!-~]+$/, 2048, 'a URL, e.g. https://tools.example.com/mcp')
@@ -296,6 +306,13 @@ const mcpServer = z
         'changes: what is seen for the first time, and is not suspicious, may be used; a change is held back until it is approved. all: everything is.',
       ),
     callsInFlight: count.default(100).describe('Per instance of the mesh; above it calls are refused.'),
+    callsPerMinute: count
+      .optional()
+      .describe(`${PER_MINUTE} Default: however many. Counts whatever callers ask of the server.`),
+    tools: z
+      .record(z.string().min(1).max(128), toolLimits)
+      .default({})
+      .describe('Limits of tools, by the names that the server gives them, beside those of the server.'),
     tags: tags.describe('Facts that policies can test of all that it offers, as resource.getTag("…").'),
   })
   .refine((s) => (s.url === undefined) !== (s.command === undefined), {

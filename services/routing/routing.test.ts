@@ -261,16 +261,24 @@ describe('a breaker', () => {
     expect(statements.map((s) => s.type)).toEqual(['RequestDispatched']);
   });
 
-  const ended = (reason: 'REQUEST_REFUSED' | 'CANCELLED') =>
+  const ended = (reason: 'REQUEST_REFUSED' | 'CANCELLED' | 'RATE_LIMITED', status: number | null = null) =>
     failed('a', 110, {
       targetAtFault: false,
       retryable: false,
-      failure: { reason, message: '', status: null, retryAfterMs: null, headers: {}, body: null },
+      failure: { reason, message: '', status, retryAfterMs: null, headers: {}, body: null },
     });
 
   test('closes when the target answers, were it with a refusal', () => {
     const { statements } = given(routing, [two, open('a', 5, 100), probed]).when(ended('REQUEST_REFUSED'));
     expect(statements[0]).toMatchObject({ type: 'BreakerClosed' });
+  });
+
+  test('closes when the target asks for patience, and stays open when it is the mesh that lets no call through', () => {
+    const past = [two, open('a', 5, 100), probed];
+    expect(given(routing, past).when(ended('RATE_LIMITED', 429)).statements[0]).toMatchObject({
+      type: 'BreakerClosed',
+    });
+    given(routing, past).when(ended('RATE_LIMITED')).then([]);
   });
 
   test('stays open when a client hangs up on a target that hangs', () => {

@@ -169,8 +169,11 @@ const route = (
   };
 };
 
-/** Failures of a call that the target did answer. */
 const ANSWERED: ReadonlySet<FailureReason> = new Set(['REQUEST_REFUSED', 'RATE_LIMITED', 'RESPONSE_TOO_LARGE']);
+
+/** Whether the target did answer. Limits of the mesh's own, which have no status, are kept before it is called. */
+const isAnswer = ({ reason, status }: Failure): boolean =>
+  ANSWERED.has(reason) && (reason !== 'RATE_LIMITED' || status !== null);
 
 const close = (target: string, reason: string): Statement<'BreakerClosed'> => ({
   type: 'BreakerClosed',
@@ -186,9 +189,7 @@ const judge = (
   const { target, failure, targetAtFault } = event.data;
   const breaker = breakerOf(state, target.id);
   if (!targetAtFault)
-    return breaker.open && ANSWERED.has(failure.reason)
-      ? [close(target.id, `it answers again (${failure.reason})`)]
-      : [];
+    return breaker.open && isAnswer(failure) ? [close(target.id, `it answers again (${failure.reason})`)] : [];
   if (!state.configuration) return [];
   const counted = isCounted(state, event.partition, event.id);
   const opens = opensOn(breaker, event.time, state.configuration.routing.breaker, counted);

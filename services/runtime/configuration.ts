@@ -99,6 +99,20 @@ const agent = z.object({
   tools: z.array(z.string()).default([]),
 });
 
+/** Limits of one tool of an MCP server; null: there is none of its own. */
+const serverTool = z.object({
+  /** The server's own name for it. */
+  name: z.string(),
+  callsInFlight: z.number().nullable(),
+  callsPerMinute: z.number().nullable(),
+});
+
+/** Those of a server that has no more than `callsInFlight`, as versions of before there were others have it. */
+export const noLimits: { callsPerMinute: number | null; tools: z.infer<typeof serverTool>[] } = {
+  callsPerMinute: null,
+  tools: [],
+};
+
 /** An MCP server. What may be done with it is in its resource of type server, how it is reached in its connection. */
 const server = z.object({
   name: z.string(),
@@ -111,6 +125,10 @@ const server = z.object({
   review: z.enum(['changes', 'all']),
   /** Calls in flight to it, per instance; above it they are refused. */
   callsInFlight: z.number(),
+  /** Calls that it gets in a minute, per instance; above it they are refused. Null: however many. */
+  callsPerMinute: z.number().nullable().default(noLimits.callsPerMinute),
+  /** What its tools have of their own, beside what holds for all of it. */
+  tools: z.array(serverTool).default(noLimits.tools),
 });
 
 /** A chosen set of what servers offer, at /mcp/<name>. */

@@ -7,7 +7,7 @@ import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextproto
 import pino from 'pino';
 import type { DenialReason, FailureReason, Request, Target } from '../../../schemas/generated.ts';
 import type { EventData, EventType, TopicName } from '../../../topics/index.ts';
-import { type Configuration, hashOfKey, noAgents } from '../../runtime/configuration.ts';
+import { type Configuration, hashOfKey, noAgents, noLimits } from '../../runtime/configuration.ts';
 import { contextForTests } from '../../runtime/context-for-tests.ts';
 import { follow, newId } from '../../runtime/event.ts';
 import { createHttpServer } from '../../runtime/http.ts';
@@ -46,6 +46,7 @@ const serverOf = (name: string): Configuration['servers'][number] => ({
   deprecated: null,
   review: 'changes',
   callsInFlight: 10,
+  ...noLimits,
 });
 
 export const configurationOf = (more: Partial<Configuration> = {}): Configuration => ({

@@ -76,11 +76,14 @@ const unroutableWords: Record<EventData['RequestUnroutable']['reason'], string> 
 };
 
 export const unroutable = ({ reason, failure }: EventData['RequestUnroutable']): McpProblem => {
+  if (reason === 'ATTEMPTS_EXHAUSTED' && failure?.reason === 'RATE_LIMITED') return failed({ failure });
   const last = failure ? ` The last attempt: ${failure.message}` : '';
   return new McpProblem(reason === 'DEADLINE_EXCEEDED' ? 504 : 503, unroutableWords[reason] + last, { reason });
 };
 
-export const failed = ({ failure: { reason, message, retryAfterMs } }: EventData['ResponseFailed']): McpProblem => {
+export const failed = ({
+  failure: { reason, message, retryAfterMs },
+}: Pick<EventData['ResponseFailed'], 'failure'>): McpProblem => {
   const data = { reason, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
   switch (reason) {
     case 'OUTCOME_UNKNOWN':

@@ -208,7 +208,7 @@ test('a secret that is not set is the mesh’s own fault', async () => {
 
 test('as many calls as are allowed are in flight; the next is refused at once', async () => {
   const server = await startServer(['modern']);
-  const w = await world({ one: { url: server.url } }, 1);
+  const w = await world({ one: { url: server.url } }, { callsInFlight: 1 });
   await w.edge();
   const first = await w.tool('one', 'wait');
   await until(() => server.of('tools/call').length === 1);

@@ -6,6 +6,7 @@ import { type OutboundTimes, type RunningOutbound, startOutboundEdge } from '../
 import type { ServiceContext } from '../../runtime/service.ts';
 import type { Connections } from './connections.ts';
 import { closeUnfinished, performDispatch } from './perform.ts';
+import { createPlaces } from './places.ts';
 import { followAnswers } from './questions.ts';
 import { recalling } from './said.ts';
 
@@ -29,7 +30,7 @@ export const startOutbound = async (
     from: 'end',
     types: ['RootsChanged'],
   });
-  const calling = { connections, questions, definitions, inFlight: new Map<string, number>() };
+  const calling = { connections, questions, definitions, places: createPlaces() };
   const edge = await startOutboundEdge(
     context,
     {

@@ -33,7 +33,7 @@ import { type ChunkWriter, createChunkWriter } from './chunk-writer.ts';
 import { AnsweredError, type Connections, type Reached } from './connections.ts';
 import { converse } from './converse.ts';
 import { paramHeadersOf } from './param-headers.ts';
-import { enter, full, type InFlight } from './places.ts';
+import { enter, type Places } from './places.ts';
 import type { Questions } from './questions.ts';
 import type { Unfinished } from './said.ts';
 
@@ -42,7 +42,7 @@ export interface Calling {
   connections: Connections;
   questions: Questions;
   definitions: Definitions;
-  inFlight: InFlight;
+  places: Places;
 }
 
 /** Ends a dispatch that another instance, or this one before a crash, began: whether the server acted is not known. */
@@ -67,6 +67,8 @@ const failedBy = (error: CallFailed, repeatable: boolean): Failed => ({
 
 const nameOf = ({ params }: McpRequest): string | undefined =>
   typeof params.name === 'string' ? params.name : undefined;
+
+const toolOf = (asked: McpRequest): string | undefined => (asked.method === 'tools/call' ? nameOf(asked) : undefined);
 
 const spanOf = ({ context }: Tenure, dispatch: Dispatch, asked: McpRequest) => {
   const { target, attempt } = dispatch.data;
@@ -206,8 +208,8 @@ export const performDispatch = async (
     (index, payload) => say(`chunk-${index}`, 'ResponseChunk', { index, attempt, payload }),
     (error) => unwritten.abort(error),
   );
-  const place = enter(calling.inFlight, context, data);
-  const reached = place.isFull ? full() : reachOf(calling, data);
+  const place = enter(calling.places, context, data, toolOf(asked));
+  const reached = place.refused ?? reachOf(calling, data);
   try {
     if (!request.repeatable && !('kind' in reached)) await persist([attemptBegun(say, data)]);
     // A process that was frozen up to here may have been given up, and the call be made by another.

@@ -1,33 +1,77 @@
-/** How many calls are in flight to each server, and how many may be. */
+/** How many calls are in flight to each server and each of its tools, how many it had lately, and how many it may have. */
 import type * as mesh from '../../../schemas/generated.ts';
 import { faultOf } from '../../runtime/outbound/faults.ts';
 import type { Failed } from '../../runtime/outbound/outcomes.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
+import { type Bucket, refilled, taken, waitOf } from './rate.ts';
 
-/** Calls in flight, by connection. */
-export type InFlight = Map<string, number>;
+/** By connection, or by connection and tool. */
+export interface Places {
+  inFlight: Map<string, number>;
+  buckets: Map<string, Bucket>;
+}
 
-/** A place among the calls to a server; there is none where it is full. */
-export const enter = (
-  inFlight: InFlight,
-  { configuration }: Pick<ServiceContext, 'configuration'>,
-  { target }: Pick<mesh.RequestDispatched, 'target'>,
-): { isFull: boolean; leave(): void } => {
-  const server = configuration()?.servers.find(({ connection }) => connection === target.connection);
-  const calls = inFlight.get(target.connection) ?? 0;
-  if (calls >= (server?.callsInFlight ?? Number.POSITIVE_INFINITY)) return { isFull: true, leave: () => {} };
-  inFlight.set(target.connection, calls + 1);
-  const leave = () => {
-    const left = (inFlight.get(target.connection) ?? 1) - 1;
-    if (left > 0) inFlight.set(target.connection, left);
-    else inFlight.delete(target.connection);
-  };
-  return { isFull: false, leave };
-};
+export const createPlaces = (): Places => ({ inFlight: new Map(), buckets: new Map() });
 
-export const full = (): Failed => ({
+/** A call of which the server knows nothing: another server may be called instead. */
+const refused = (message: string, retryAfterMs: number | null = null): Failed => ({
   kind: 'failed',
-  ...faultOf('RATE_LIMITED', 'As many calls as are allowed are in flight to the MCP server.', true),
+  ...faultOf('RATE_LIMITED', message, true, { retryAfterMs }),
   meters: {},
   estimated: false,
 });
+
+/** What a call counts against. */
+interface Limited {
+  key: string;
+  /** As refusals name it. */
+  whom: string;
+  callsInFlight: number | null;
+  callsPerMinute: number | null;
+}
+
+type Context = Pick<ServiceContext, 'configuration' | 'now'>;
+
+const limitsOf = ({ configuration }: Context, connection: string, tool: string | undefined): Limited[] => {
+  const server = configuration()?.servers.find((one) => one.connection === connection);
+  if (!server) return [];
+  const limits = server.tools.find(({ name }) => name === tool);
+  return [
+    { key: connection, whom: 'the MCP server', ...server },
+    ...(limits ? [{ key: `${connection} ${tool}`, whom: 'this tool of the MCP server', ...limits }] : []),
+  ];
+};
+
+const leaveAt = (inFlight: Map<string, number>, key: string) => {
+  const left = (inFlight.get(key) ?? 1) - 1;
+  if (left > 0) inFlight.set(key, left);
+  else inFlight.delete(key);
+};
+
+/** A place among the calls to a server, and to a tool of it; where there is none the call is refused, and counts nowhere. */
+export const enter = (
+  { inFlight, buckets }: Places,
+  context: Context,
+  { target }: Pick<mesh.RequestDispatched, 'target'>,
+  tool: string | undefined,
+): { refused: Failed | null; leave(): void } => {
+  const refuse = (failed: Failed) => ({ refused: failed, leave: () => {} });
+  const limits = limitsOf(context, target.connection, tool);
+  for (const { key, whom, callsInFlight } of limits)
+    if (callsInFlight !== null && (inFlight.get(key) ?? 0) >= callsInFlight)
+      return refuse(refused(`As many calls as are allowed are in flight to ${whom}.`));
+  const rated = limits.flatMap(({ key, whom, callsPerMinute }) => {
+    if (callsPerMinute === null) return [];
+    const bucket = refilled(buckets.get(key), callsPerMinute, context.now());
+    return [{ key, whom, bucket, wait: waitOf(bucket, callsPerMinute) }];
+  });
+  const last = rated.toSorted((a, b) => b.wait - a.wait)[0];
+  if (last && last.wait > 0)
+    return refuse(refused(`As many calls as are allowed in a minute were made of ${last.whom}.`, last.wait));
+  for (const { key, bucket } of rated) buckets.set(key, taken(bucket));
+  for (const { key } of limits) inFlight.set(key, (inFlight.get(key) ?? 0) + 1);
+  const leave = () => {
+    for (const { key } of limits) leaveAt(inFlight, key);
+  };
+  return { refused: null, leave };
+};

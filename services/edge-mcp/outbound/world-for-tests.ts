@@ -4,7 +4,12 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type * as mesh from '../../../schemas/generated.ts';
 import type { EventType, TopicName } from '../../../topics/index.ts';
-import type { Configuration, Connection } from '../../runtime/configuration.ts';
+import {
+  type Configuration,
+  type Connection,
+  noLimits,
+  type ServerConfiguration,
+} from '../../runtime/configuration.ts';
 import { contextForTests } from '../../runtime/context-for-tests.ts';
 import { newId } from '../../runtime/event.ts';
 import type { AnyRecorded, Event, Recorded } from '../../runtime/log.ts';
@@ -58,8 +63,11 @@ export const until = async (holds: () => boolean): Promise<void> => {
 
 const topics = ['mesh.responses', 'mesh.attempts', 'mesh.dead-letters', 'mesh.server-changes', 'mesh.logins'] as const;
 
-/** @param servers their connections, by name */
-export const world = async (servers: Record<string, Partial<Connection>>, callsInFlight = 100) => {
+/** @param servers their connections, by name @param limits of all of them */
+export const world = async (
+  servers: Record<string, Partial<Connection>>,
+  limits: Partial<ServerConfiguration> = {},
+) => {
   const cluster = new MemoryCluster();
   const log = await createMemoryLog(cluster);
   const said: AnyRecorded[] = [];
@@ -73,7 +81,13 @@ export const world = async (servers: Record<string, Partial<Connection>>, callsI
   const configuration = {
     version: 'test',
     connections: Object.entries(servers).map(([name, more]) => connectionTo(name, more)),
-    servers: Object.keys(servers).map((name) => ({ name, connection: `mcp:${name}`, callsInFlight })),
+    servers: Object.keys(servers).map((name) => ({
+      name,
+      connection: `mcp:${name}`,
+      callsInFlight: 100,
+      ...noLimits,
+      ...limits,
+    })),
   } as unknown as Configuration;
 
   const edge = async () => {
