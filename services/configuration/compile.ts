@@ -189,10 +189,16 @@ const servers = (file: MeshFile): Document['servers'] =>
     review: server.review,
     callsInFlight: server.callsInFlight,
     callsPerMinute: server.callsPerMinute ?? null,
+    resultBytes: server.resultSize ?? null,
+    tooLarge: server.tooLarge,
     tools: entries(server.tools).map(([tool, limits]) => ({
       name: tool,
       callsInFlight: limits.callsInFlight ?? null,
       callsPerMinute: limits.callsPerMinute ?? null,
+      resultBytes: limits.resultSize ?? null,
+      tooLarge: limits.tooLarge ?? null,
+      firstByteTimeoutMs: limits.timeouts.firstByte ?? null,
+      idleTimeoutMs: limits.timeouts.idle ?? null,
     })),
   }));
 

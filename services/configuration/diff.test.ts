@@ -62,9 +62,14 @@ test('what changed is told in the words of the file', () => {
 test('limits of MCP servers and of their tools are told as they are written', () => {
   const server = (limits: string) =>
     configuration(`${text}\nmcp: { servers: { web: { url: https://web.example.com/mcp, ${limits} } } }`, policies);
-  expect(difference(server('callsPerMinute: 60'), server('tools: { look: { callsPerMinute: 5 } }'))).toEqual([
-    '~ mcp.servers.web.callsPerMinute 60 → none',
-    '+ mcp.servers.web.tools.look.callsPerMinute',
+  const was = server('callsPerMinute: 60, tools: { look: { resultSize: 1MiB, tooLarge: refuse } }');
+  const is = server('tooLarge: truncate, tools: { look: { resultSize: 64KiB, timeouts: { idle: 5s } } }');
+  expect(difference(was, is)).toEqual([
+    '- mcp.servers.web.callsPerMinute',
+    '~ mcp.servers.web.tooLarge refuse → truncate',
+    '~ mcp.servers.web.tools.look.resultSize 1MiB → 64KiB',
+    '- mcp.servers.web.tools.look.tooLarge',
+    '+ mcp.servers.web.tools.look.timeouts.idle',
   ]);
 });
 

@@ -12,6 +12,7 @@ const shown = (value: string | number | boolean | null | readonly string[]): Fie
   shown: typeof value === 'object' ? (value?.join(', ') ?? 'none') || 'none' : String(value),
 });
 const hidden = (value: string): Field => ({ hidden: value });
+const size = (bytes: number) => shown(printSize(bytes));
 const duration = (ms: number) => shown(printDuration(ms));
 const prefixed = (prefix: string, record: Record<string, Field>): Fields =>
   Object.fromEntries(Object.entries(record).map(([key, field]) => [`${prefix}.${key}`, field]));
@@ -26,7 +27,7 @@ const server = (one: Document['connections'][number]): Fields => ({
   'timeouts.connect': duration(one.connectTimeoutMs),
   'timeouts.firstByte': duration(one.firstByteTimeoutMs),
   'timeouts.idle': duration(one.idleTimeoutMs),
-  responseSize: shown(printSize(one.maxResponseBytes)),
+  responseSize: size(one.maxResponseBytes),
   ...prefixed('oauth', each(one.oauth ?? {}, shown)),
   ...prefixed('headers', each(one.headers, hidden)),
 });
@@ -43,10 +44,19 @@ const agent = (document: Document, { type, id, attributes, targets }: Document['
   return [`${plural(type)}.${id}`, fields] as [string, Fields];
 };
 
-const toolLimits = ({ name, ...limits }: Document['servers'][number]['tools'][number]): [string, Field][] =>
-  Object.entries(limits).flatMap(([limit, value]) =>
-    value === null ? [] : [[`tools.${name}.${limit}`, shown(value)]],
-  );
+const ifSet = <T>(field: string, value: T | null, print: (value: T) => Field): Fields =>
+  value === null ? {} : { [field]: print(value) };
+
+/** Limits of a tool: those that it has of its own. */
+const toolLimits = (tool: Document['servers'][number]['tools'][number]): Fields =>
+  prefixed(`tools.${tool.name}`, {
+    ...ifSet('callsInFlight', tool.callsInFlight, shown),
+    ...ifSet('callsPerMinute', tool.callsPerMinute, shown),
+    ...ifSet('resultSize', tool.resultBytes, size),
+    ...ifSet('tooLarge', tool.tooLarge, shown),
+    ...ifSet('timeouts.firstByte', tool.firstByteTimeoutMs, duration),
+    ...ifSet('timeouts.idle', tool.idleTimeoutMs, duration),
+  });
 
 /** An MCP server: what it is, and how it is reached. */
 const mcpServer = (document: Document, one: Document['servers'][number]): [string, Fields] => {
@@ -60,8 +70,10 @@ const mcpServer = (document: Document, one: Document['servers'][number]): [strin
       deprecated: shown(one.deprecated),
       review: shown(one.review),
       callsInFlight: shown(one.callsInFlight),
-      callsPerMinute: shown(one.callsPerMinute),
-      ...Object.fromEntries(one.tools.flatMap(toolLimits)),
+      ...ifSet('callsPerMinute', one.callsPerMinute, shown),
+      ...ifSet('resultSize', one.resultBytes, size),
+      tooLarge: shown(one.tooLarge),
+      ...Object.assign({}, ...one.tools.map(toolLimits)),
       twins: shown((resource?.targets ?? []).slice(1).map(({ name }) => name)),
       ...prefixed('tags', each(resource?.attributes ?? {}, shown)),
       ...(command === undefined ? {} : { command: shown([command, ...args].join(' ')), cwd: shown(cwd) }),

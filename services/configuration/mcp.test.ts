@@ -56,6 +56,12 @@ test.each([
     '3:67 mcp.servers.files.tools.look.callPerMinute: is not a known field; did you mean callsPerMinute?',
   ],
   [
+    server(`url: ${at}, responseSize: 1MiB, tools: { look: { resultSize: 2MiB } }`),
+    '3:87 mcp.servers.files.tools.look.resultSize: must not be larger than responseSize',
+  ],
+  [server(`url: ${at}, resultSize: 1000B`), '3:50 mcp.servers.files.resultSize: must be at least 1KiB'],
+  [server(`url: ${at}, tooLarge: cut`), '3:50 mcp.servers.files.tooLarge: must be refuse or truncate'],
+  [
     server(`url: ${at}, deprecatd: x`),
     '3:50 mcp.servers.files.deprecatd: is not a known field; did you mean deprecated?',
   ],
@@ -211,7 +217,7 @@ test.each([
 const whole = `mcp:
   servers:
     files: { command: [npx, -y, files], env: { TOKEN: "\${T}", MODE: fast }, cwd: /srv, tags: { region: eu }, twins: [web] }
-    web: { url: "\${BASE}/mcp/", apiKey: "\${KEY}", headers: { X-A: "\${A}" }, version: "2", deprecated: use files, review: all, callsInFlight: 7, callsPerMinute: 60, tools: { look: { callsPerMinute: 5 }, "b/c": { callsInFlight: 2 } } }
+    web: { url: "\${BASE}/mcp/", apiKey: "\${KEY}", headers: { X-A: "\${A}" }, version: "2", deprecated: use files, review: all, callsInFlight: 7, callsPerMinute: 60, tooLarge: truncate, tools: { look: { callsPerMinute: 5, resultSize: 64KiB }, "b/c": { callsInFlight: 2, tooLarge: refuse, timeouts: { idle: 5s } } } }
   endpoints:
     desk: { title: Desk, servers: [web], tools: { look: { server: files, tool: read, defaults: { depth: 2 } }, list: { server: files } } }
 `;
@@ -232,7 +238,10 @@ test('variables that are missing are told with their lines; those of env and key
 test('a configuration of before there were these limits has none of them', () => {
   const { document, version } = compile(readOf(whole).file, [], { BASE: 'https://web.example.com' });
   const { servers, ...rest } = JSON.parse(document);
-  const earlier = servers.map(({ callsPerMinute: _, tools: __, ...server }: Record<string, unknown>) => server);
+  const added = Object.keys(noLimits);
+  const earlier = servers.map((server: object) =>
+    Object.fromEntries(Object.entries(server).filter(([name]) => !added.includes(name))),
+  );
   const read = parseConfiguration({ version, document: JSON.stringify({ ...rest, servers: earlier }) });
   expect(read.servers).toEqual(earlier.map((server: object) => ({ ...server, ...noLimits })));
 });
@@ -245,6 +254,14 @@ test('what it compiles to', () => {
     A: 'x',
   });
   const { servers, endpoints, connections, resources } = parseConfiguration(compiled);
+  const unlimited = {
+    callsInFlight: null,
+    callsPerMinute: null,
+    resultBytes: null,
+    tooLarge: null,
+    firstByteTimeoutMs: null,
+    idleTimeoutMs: null,
+  };
   expect(servers).toEqual([
     {
       name: 'files',
@@ -263,9 +280,11 @@ test('what it compiles to', () => {
       review: 'all',
       callsInFlight: 7,
       callsPerMinute: 60,
+      resultBytes: null,
+      tooLarge: 'truncate',
       tools: [
-        { name: 'b/c', callsInFlight: 2, callsPerMinute: null },
-        { name: 'look', callsInFlight: null, callsPerMinute: 5 },
+        { ...unlimited, name: 'b/c', callsInFlight: 2, tooLarge: 'refuse', idleTimeoutMs: 5_000 },
+        { ...unlimited, name: 'look', callsPerMinute: 5, resultBytes: 65_536 },
       ],
     },
   ]);

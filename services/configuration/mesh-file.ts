@@ -257,10 +257,22 @@ const oauth = z
 const PER_MINUTE =
   'Per instance of the mesh: so many at once, refilled evenly over a minute; above it calls are refused, and told when to try again.';
 
+const resultSize = size.refine((bytes) => bytes >= 1024, 'must be at least 1KiB');
+const tooLarge = z.enum(['refuse', 'truncate']);
+
 const toolLimits = z
   .strictObject({
     callsInFlight: count.optional().describe('As the server’s, of this tool.'),
     callsPerMinute: count.optional().describe('As the server’s, of this tool.'),
+    resultSize: resultSize.optional().describe('Instead of the server’s.'),
+    tooLarge: tooLarge.optional().describe('Instead of the server’s.'),
+    timeouts: z
+      .strictObject({
+        firstByte: duration.optional().describe('Instead of the server’s.'),
+        idle: duration.optional().describe('Instead of the server’s.'),
+      })
+      .default({})
+      .describe('How long a call of it may take, by stage.'),
   })
   .describe('Limits of a tool.');
 
@@ -309,6 +321,16 @@ const mcpServer = z
     callsPerMinute: count
       .optional()
       .describe(`${PER_MINUTE} Default: however many. Counts whatever callers ask of the server.`),
+    resultSize: resultSize
+      .optional()
+      .describe(
+        'The largest result that callers get, as JSON; default: responseSize, which is the largest that is read.',
+      ),
+    tooLarge: tooLarge
+      .default('refuse')
+      .describe(
+        'What becomes of a larger result. truncate: texts are cut, and what has no room is left out, with a word on how much. What is no result of a tool is refused in any case.',
+      ),
     tools: z
       .record(z.string().min(1).max(128), toolLimits)
       .default({})
@@ -330,6 +352,13 @@ const mcpServer = z
   .refine((s) => s.command !== undefined || (s.cwd === undefined && Object.keys(s.env).length === 0), {
     path: ['command'],
     message: 'env and cwd are for a server that is started by a command',
+  })
+  .superRefine(({ responseSize: read, resultSize: own, tools }, { addIssue }) => {
+    const message = 'must not be larger than responseSize';
+    if (own !== undefined && own > read) addIssue({ code: 'custom', path: ['resultSize'], message });
+    for (const [tool, limits] of Object.entries(tools))
+      if (limits.resultSize !== undefined && limits.resultSize > read)
+        addIssue({ code: 'custom', path: ['tools', tool, 'resultSize'], message });
   })
   .describe('An MCP server.');
 

@@ -99,17 +99,31 @@ const agent = z.object({
   tools: z.array(z.string()).default([]),
 });
 
+/** What becomes of a larger result. */
+const tooLarge = z.enum(['refuse', 'truncate']);
+
 /** Limits of one tool of an MCP server; null: there is none of its own. */
 const serverTool = z.object({
   /** The server's own name for it. */
   name: z.string(),
   callsInFlight: z.number().nullable(),
   callsPerMinute: z.number().nullable(),
+  resultBytes: z.number().nullable(),
+  tooLarge: tooLarge.nullable(),
+  firstByteTimeoutMs: z.number().nullable(),
+  idleTimeoutMs: z.number().nullable(),
 });
 
 /** Those of a server that has no more than `callsInFlight`, as versions of before there were others have it. */
-export const noLimits: { callsPerMinute: number | null; tools: z.infer<typeof serverTool>[] } = {
+export const noLimits: {
+  callsPerMinute: number | null;
+  resultBytes: number | null;
+  tooLarge: z.infer<typeof tooLarge>;
+  tools: z.infer<typeof serverTool>[];
+} = {
   callsPerMinute: null,
+  resultBytes: null,
+  tooLarge: 'refuse',
   tools: [],
 };
 
@@ -127,6 +141,9 @@ const server = z.object({
   callsInFlight: z.number(),
   /** Calls that it gets in a minute, per instance; above it they are refused. Null: however many. */
   callsPerMinute: z.number().nullable().default(noLimits.callsPerMinute),
+  /** The largest answer that callers get; null: what its connection accepts. */
+  resultBytes: z.number().nullable().default(noLimits.resultBytes),
+  tooLarge: tooLarge.default(noLimits.tooLarge),
   /** What its tools have of their own, beside what holds for all of it. */
   tools: z.array(serverTool).default(noLimits.tools),
 });

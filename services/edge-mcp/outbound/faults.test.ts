@@ -221,6 +221,39 @@ test('as many calls as are allowed are in flight; the next is refused at once', 
   expect((await w.answer(third)).result.content[0].text).toBe('modern: hi');
 });
 
+describe('limits of a tool', () => {
+  const none = { callsInFlight: null, callsPerMinute: null, resultBytes: null, tooLarge: null };
+  const noTimeouts = { firstByteTimeoutMs: null, idleTimeoutMs: null };
+  const tool = (name: string, own: object) => ({ name, ...none, ...noTimeouts, ...own });
+
+  test('a result that is larger than its tool’s may be is cut or refused, as the file says', async () => {
+    const server = await startServer(['modern', 'legacy']);
+    const tools = [tool('long', { resultBytes: 2_000 }), tool('echo', { tooLarge: 'refuse' })];
+    const w = await world({ one: { url: server.url } }, { resultBytes: 4_000, tooLarge: 'truncate', tools });
+    await w.edge();
+    for (const client of [modernClient, legacyClient]) {
+      const { result } = await w.answer(await w.tool('one', 'long', {}, client));
+      expect(result.content[0].text).toMatch(/^x{1500,}… \[\d+ bytes left out by the mesh\]$/);
+      expect(result._meta['parley/truncated']).toEqual({ bytes: expect.any(Number), maxBytes: 2_000 });
+      expect(result._meta['parley/truncated'].bytes).toBeGreaterThan(5_000);
+    }
+    const refused = await w.tool('one', 'echo', { said: 'x'.repeat(5_000) });
+    const { reason, message } = await w.failure(refused);
+    expect(reason).toBe('RESPONSE_TOO_LARGE');
+    expect(message).toMatch(/^The answer of \d+ bytes is larger than the 4000 that it may have\.$/);
+    expect((await w.answer(await w.tool('one', 'echo', { said: 'small' }))).result.content[0].text).toMatch(/small/);
+  });
+
+  test('its time-out is its own', async () => {
+    const server = await startServer(['modern']);
+    const w = await world({ one: { url: server.url } }, { tools: [tool('wait', { firstByteTimeoutMs: 50 })] });
+    await w.edge();
+    expect(await w.failure(await w.tool('one', 'wait', {}, modernClient))).toMatchObject({
+      reason: 'FIRST_BYTE_TIMEOUT',
+    });
+  });
+});
+
 test('a twin is called by the target that routing chose, with the same tool', async () => {
   const [one, two] = [await startServer(['modern']), await startServer(['legacy'])];
   const w = await world({ one: { url: one.url }, two: { url: two.url } });

@@ -1,5 +1,6 @@
 /** One dispatch from its call to what is said about it. */
 import type * as mesh from '../../../schemas/generated.ts';
+import { configuredAs } from '../../runtime/configuration.ts';
 import type { Definitions } from '../../runtime/mcp/definitions.ts';
 import {
   clientOf,
@@ -24,7 +25,6 @@ import {
   responseFailed,
   saying,
 } from '../../runtime/outbound/outcomes.ts';
-import { MAX_MESSAGE_BYTES } from '../../runtime/outbound/ready.ts';
 import { scrub } from '../../runtime/outbound/secrets.ts';
 import type { Tenure } from '../../runtime/outbound/tenures.ts';
 import { traceIdOf } from '../../runtime/tracing.ts';
@@ -32,6 +32,8 @@ import { CallFailed, faultOfCall } from './call-failed.ts';
 import { type ChunkWriter, createChunkWriter } from './chunk-writer.ts';
 import { AnsweredError, type Connections, type Reached } from './connections.ts';
 import { converse } from './converse.ts';
+import { fitting, hasOutputSchema } from './fitting.ts';
+import { resultLimitsOf, timeoutsOf } from './limits.ts';
 import { paramHeadersOf } from './param-headers.ts';
 import { enter, type Places } from './places.ts';
 import type { Questions } from './questions.ts';
@@ -116,7 +118,7 @@ const changeSubscription = async (
 };
 
 const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reached): Promise<McpOutcome> => {
-  const { calling, dispatch, request, asked, writer, signal } = exchange;
+  const { calling, tenure, dispatch, request, asked, writer, signal } = exchange;
   const change = subscribing[asked.method];
   if (change) return changeSubscription(exchange, change);
   const { target, attempt } = dispatch.data;
@@ -142,12 +144,21 @@ const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reach
         asked.method === 'tools/call'
           ? paramHeadersOf(calling.definitions, target.name, nameOf(asked) ?? '', asked.params.arguments)
           : {},
-      limits: ready.connection,
+      limits: timeoutsOf(tenure.context.configuration(), ready.connection, toolOf(asked)),
       signal,
     });
   } finally {
     over.abort();
   }
+};
+
+const fittingOf = ({ calling, tenure, dispatch, request, asked }: Exchange, message: Buffer): Buffer | Failed => {
+  const tool = toolOf(asked);
+  const limits = resultLimitsOf(tenure.context.configuration(), dispatch.data.target.connection, tool);
+  // Its client knows the tool as the server has it that was asked for, also where a twin answers.
+  const { id } = configuredAs(request.resource);
+  const ofTool = tool === undefined ? undefined : { hasOutputSchema: hasOutputSchema(calling.definitions, id, tool) };
+  return fitting(message, limits, ofTool);
 };
 
 const callServer = async (exchange: Exchange, reached: Reached): Promise<Completed | Failed> => {
@@ -156,9 +167,8 @@ const callServer = async (exchange: Exchange, reached: Reached): Promise<Complet
   const startedAt = now();
   try {
     const outcome = await outcomeOf(exchange, reached);
-    const message = scrub(writeOutcome(outcome), reached.secrets());
-    if (message.length > MAX_MESSAGE_BYTES)
-      return failedOf('RESPONSE_TOO_LARGE', 'The answer is larger than the log can hold.');
+    const message = fittingOf(exchange, scrub(writeOutcome(outcome), reached.secrets()));
+    if (!Buffer.isBuffer(message)) return message;
     const bytes = { requestBytes: request.message.length, responseBytes: message.length };
     const meters =
       asked.method === 'tools/call'

@@ -7,6 +7,10 @@ const limitsOf = (name: string, more: Partial<Tool>): Tool => ({
   name,
   callsInFlight: null,
   callsPerMinute: null,
+  resultBytes: null,
+  tooLarge: null,
+  firstByteTimeoutMs: null,
+  idleTimeoutMs: null,
   ...more,
 });
 

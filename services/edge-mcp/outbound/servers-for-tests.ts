@@ -61,6 +61,7 @@ const build = (era: string, cancelled: () => void): McpServer => {
     structuredContent: { said, unknownToAnyone: [1, { two: true }] },
     _meta: { 'example.com/kept': 'yes', told: mcpReq._meta ?? null },
   }));
+  server.registerTool('long', { inputSchema: object() }, async () => text('x'.repeat(5_000)));
   server.registerTool('fails', { inputSchema: object() }, async () => ({ ...text('no'), isError: true }));
   server.registerTool('progress', { inputSchema: object() }, async (_, { mcpReq }) => {
     const progressToken = mcpReq._meta?.progressToken;
