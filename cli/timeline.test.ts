@@ -90,6 +90,7 @@ const servedAtTheSecondAttempt = (): AnyRecorded[] => {
         retryable: true,
         request: request('r1'),
         decision,
+        tool: '',
       }),
     ),
     at(951, dispatched(2, 'azure', ['openai/small'])),

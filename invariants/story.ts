@@ -149,6 +149,7 @@ export const createStory = (): Story => {
         retryable: true,
         request: null,
         decision: null,
+        tool: '',
         ...data,
       }),
     complete: (dispatch, chunks = 0) => {

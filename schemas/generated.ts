@@ -94,7 +94,7 @@ export interface AttemptFailed {
   tried: string[];
   /** How it failed. */
   failure: Failure;
-  /** Whether it counts against the target's breaker. */
+  /** Whether it counts against a breaker. */
   targetAtFault: boolean;
   /** Whether another attempt may be made. */
   retryable: boolean;
@@ -102,6 +102,8 @@ export interface AttemptFailed {
   request: null | Request;
   /** Why it was permitted, where retryable. */
   decision: null | Decision;
+  /** The tool of the target that failed, and not all of it: the breaker that it counts against. Empty: the target. */
+  tool: string;
 }
 
 /** One link of the audit chain of a partition. */
@@ -158,17 +160,17 @@ export interface AuthenticationFailed {
   count: number;
 }
 
-/** Routing sends calls to a target again. */
+/** Routing sends calls to a target, or to one tool of it, again. */
 export interface BreakerClosed {
-  /** Id of the target. */
+  /** Id of the target, or of one tool of it: target/tool. */
   target: string;
   /** For a person to read. */
   reason: string;
 }
 
-/** Routing stops sending calls to a target. */
+/** Routing stops sending calls to a target, or to one tool of it. */
 export interface BreakerOpened {
-  /** Id of the target. */
+  /** Id of the target, or of one tool of it: target/tool. */
   target: string;
   /** For a person to read. */
   reason: string;
@@ -462,10 +464,12 @@ export interface MessageDelivered {
   request: Buffer;
 }
 
-/** A target whose breaker was open has served a call. */
+/** A target whose breaker was open, or that of one tool of it, has served a call. */
 export interface ProbeSucceeded {
   /** Who served it. */
   target: Target;
+  /** The tool of it that did. Empty: it is no tool's call. */
+  tool: string;
 }
 
 /** It is not wanted any more. */

@@ -166,5 +166,6 @@ export const failedAttempt = (id: string, time: number): Event<'AttemptFailed'> 
     retryable: false,
     request: null,
     decision: null,
+    tool: '',
   },
 });

@@ -18,10 +18,10 @@ const routing: Processor<RoutingState, RoutingInput, RoutingOutput> = {
 
 const target = (id: string, tier = 0, weight = 1) => ({ id, connection: 'c', name: id, tier, weight });
 
-const configured = (targets: ReturnType<typeof target>[]) => {
+const configured = (targets: ReturnType<typeof target>[], type = 'model', id = 'm') => {
   const document: Omit<Configuration, 'version'> = {
     credentials: [],
-    resources: [{ type: 'model', id: 'm', actions: ['act'], targets, attributes: {} }],
+    resources: [{ type, id, actions: ['act'], targets, attributes: {} }],
     connections: [],
     ...noAgents,
     currency: 'USD',
@@ -72,6 +72,7 @@ const failed = (id: string, time: number, changes: Partial<EventData['AttemptFai
       retryable: true,
       request,
       decision,
+      tool: '',
       ...changes,
     },
     { time },
@@ -248,7 +249,11 @@ describe('a breaker', () => {
 
   test('closes when the test succeeds, and opens for longer when it fails', () => {
     const past = [two, open('a', 5, 100), probed];
-    const served = happened('ProbeSucceeded', { target: { id: 'a', connection: 'c', name: 'a' } }, { time: 110 });
+    const served = happened(
+      'ProbeSucceeded',
+      { target: { id: 'a', connection: 'c', name: 'a' }, tool: '' },
+      { time: 110 },
+    );
     given(routing, past)
       .when(served)
       .then([{ type: 'BreakerClosed', index: 'breaker', key: 'a', data: { target: 'a', reason: 'it served a call' } }]);
@@ -316,5 +321,69 @@ describe('a breaker', () => {
     const shut = happened('BreakerClosed', { target: 'a', reason: '' }, { time: 50 });
     const opening = open('a', 5, 900);
     expect(routed(given(routing, [two, opening, shut, opening]).when(permitted(60)).statements)).toBe('a');
+  });
+});
+
+describe('a server with tools', () => {
+  const two = configured([target('mcp/files'), target('mcp/twin', 1)], 'server', 'files');
+  const asking = (tool: string, id: string) => ({ ...request, id, resource: { type: 'tool', id: `files/${tool}` } });
+  const called = (time: number, tool: string) => permitted(time, asking(tool, `${tool}-${time}`));
+  const timedOut = (time: number, tool: string, id = 'mcp/files') =>
+    failed(id, time, { tool, request: asking(tool, `${tool}-${time}`) });
+  const slow = [timedOut(10, 'slow'), timedOut(11, 'slow'), timedOut(12, 'slow')];
+  const opening = (event: ReturnType<typeof failed>, past: ReturnType<typeof failed>[]) =>
+    given(routing, [two, ...past])
+      .when(event)
+      .statements.filter(({ type }) => type === 'BreakerOpened');
+  const openTool = open('mcp/files/slow', 12, 1_012);
+
+  test('is not held back for one of them that fails, which is', () => {
+    expect(opening(slow[2]!, slow.slice(0, 2))).toMatchObject([
+      { key: 'mcp/files/slow', data: { target: 'mcp/files/slow', failures: 3 } },
+    ]);
+    const past = [two, ...slow, openTool];
+    expect(routed(given(routing, past).when(called(20, 'slow')).statements)).toBe('mcp/twin');
+    expect(routed(given(routing, past).when(called(20, 'fast')).statements)).toBe('mcp/files');
+  });
+
+  test('is held back with all of them where it can’t be reached', () => {
+    const unreached = [10, 11, 12].map((time) => failed('mcp/files', time, { request: asking('fast', 'r') }));
+    expect(opening(unreached[2]!, unreached.slice(0, 2))).toMatchObject([{ key: 'mcp/files' }]);
+    const past = [two, open('mcp/files', 12, 1_012)];
+    expect(routed(given(routing, past).when(called(20, 'slow')).statements)).toBe('mcp/twin');
+  });
+
+  const probe = (past: (typeof two | typeof openTool)[], tool: string) => {
+    const { data } = given(routing, past).when(called(1_020, tool)).statements[0]!;
+    return happened('RequestDispatched', data as EventData['RequestDispatched'], { time: 1_020 });
+  };
+  const served = (tool: string) =>
+    happened('ProbeSucceeded', { target: { id: 'mcp/files', connection: 'c', name: 'files' }, tool }, { time: 1_030 });
+  const closing = (past: Parameters<typeof given>[1], tool: string) =>
+    given(routing, past as never)
+      .when(served(tool))
+      .statements.map(({ type, key }) => `${type} ${key}`);
+
+  test('has its tool tested by a call of that tool, which closes its breaker', () => {
+    const past = [two, openTool];
+    const testing = probe(past, 'slow');
+    expect(testing.data).toMatchObject({ target: { id: 'mcp/files' }, probe: true });
+    expect(probe(past, 'fast').data).toMatchObject({ target: { id: 'mcp/files' }, probe: false });
+    expect(closing([...past, testing] as never, 'slow')).toEqual(['BreakerClosed mcp/files/slow']);
+  });
+
+  test('is tested by a call of any tool, and with it that tool where it is held back too', () => {
+    const past = [two, openTool, open('mcp/files', 12, 1_012)];
+    expect(closing([...past, probe(past, 'fast')] as never, 'fast')).toEqual(['BreakerClosed mcp/files']);
+    expect(closing([...past, probe(past, 'slow')] as never, 'slow')).toEqual([
+      'BreakerClosed mcp/files',
+      'BreakerClosed mcp/files/slow',
+    ]);
+  });
+
+  test('that fails the test of its tool has that one held back for longer', () => {
+    const past = [two, openTool];
+    const { statements } = given(routing, [...past, probe(past, 'slow')]).when(timedOut(1_040, 'slow'));
+    expect(statements[0]).toMatchObject({ type: 'BreakerOpened', key: 'mcp/files/slow', data: { until: 3_040 } });
   });
 });

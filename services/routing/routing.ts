@@ -1,10 +1,18 @@
 /** Routing, pure: which target serves each attempt at a permitted request, and which targets are held back. */
-import type { Decision, Failure, FailureReason, Request, UnroutableReason } from '../../schemas/generated.ts';
+import type {
+  AttemptFailed,
+  Decision,
+  Failure,
+  FailureReason,
+  Request,
+  UnroutableReason,
+} from '../../schemas/generated.ts';
 import {
   type Configuration,
   configuredAs,
   parseConfiguration,
   type TargetConfiguration,
+  toolIn,
 } from '../runtime/configuration.ts';
 import type { AnyRecorded } from '../runtime/log.ts';
 import type { Folded, Statement } from '../runtime/processor.ts';
@@ -46,6 +54,19 @@ const breakerOf = (state: RoutingState, target: string): Breaker => {
   return breaker;
 };
 
+const toolBreaker = (target: string, tool: string): string => `${target}/${tool}`;
+
+/**
+ * The breakers that a call to a target passes. A tool has one of its own, so that one that fails does not keep calls away from
+ * the others of its server; the server's is for what keeps all of them from being called.
+ */
+const passedBy = (target: string, tool: string): string[] =>
+  tool === '' ? [target] : [target, toolBreaker(target, tool)];
+
+/** The breaker that a failure counts against. */
+const blamed = ({ target, tool }: Pick<AttemptFailed, 'target' | 'tool'>): string =>
+  tool === '' ? target.id : toolBreaker(target.id, tool);
+
 const isCounted = ({ counted }: RoutingState, partition: number, id: string): boolean =>
   counted.get(partition)?.has(id) ?? false;
 
@@ -62,10 +83,10 @@ const callOf = (request: { id: string }, attempt: number): string => `${request.
 
 const evolveDispatched = (state: RoutingState, { id, time, partition, data }: Dispatched): void => {
   const { target, request, attempt, probe } = data;
-  const breaker = breakerOf(state, target.id);
+  const breakers = passedBy(target.id, toolIn(request.resource)).map((name) => breakerOf(state, name));
   // Decided on again, it may go to another target.
-  if (counts(state, partition, `${id} ${target.id}`)) countCall(breaker, time);
-  if (probe) probed(breaker, time, callOf(request, attempt));
+  if (counts(state, partition, `${id} ${target.id}`)) for (const breaker of breakers) countCall(breaker, time);
+  if (probe) for (const breaker of breakers) probed(breaker, time, callOf(request, attempt));
 };
 
 export const evolve = (state: RoutingState, event: Folded): RoutingState => {
@@ -78,7 +99,7 @@ export const evolve = (state: RoutingState, event: Folded): RoutingState => {
       break;
     case 'AttemptFailed':
       if (event.data.targetAtFault && counts(state, event.partition, event.id))
-        countFailure(breakerOf(state, event.data.target.id), event.time);
+        countFailure(breakerOf(state, blamed(event.data)), event.time);
       break;
     case 'BreakerOpened':
       opened(breakerOf(state, event.data.target), event.time, event.data.until);
@@ -142,9 +163,14 @@ const route = (
   if (attempt > routing.maxAttempts) return refuse('ATTEMPTS_EXHAUSTED');
 
   const call = callOf(request, attempt);
-  const permits = new Map(
-    targets.map((t) => [t.id, allows(breakerOf(state, t.id), time, routing.breaker.openMs, call)] as const),
-  );
+  const tool = toolIn(request.resource);
+  const permitOf = (target: string): ReturnType<typeof allows> => {
+    const permits = passedBy(target, tool).map((name) =>
+      allows(breakerOf(state, name), time, routing.breaker.openMs, call),
+    );
+    return permits.find((one) => one === 'no') ?? permits.find((one) => one === 'probe') ?? 'yes';
+  };
+  const permits = new Map(targets.map((t) => [t.id, permitOf(t.id)]));
   const available = targets.filter((t) => t.id !== heldBack && permits.get(t.id) !== 'no');
   const untried = available.filter((t) => !tried.includes(t.id));
   // A target that asked for patience, or is wrongly set up, is not asked again at once.
@@ -175,27 +201,31 @@ const ANSWERED: ReadonlySet<FailureReason> = new Set(['REQUEST_REFUSED', 'RATE_L
 const isAnswer = ({ reason, status }: Failure): boolean =>
   ANSWERED.has(reason) && (reason !== 'RATE_LIMITED' || status !== null);
 
-const close = (target: string, reason: string): Statement<'BreakerClosed'> => ({
-  type: 'BreakerClosed',
-  index: 'breaker',
-  key: target,
-  data: { target, reason },
-});
+/** Closes those of the breakers that a call passed which are open. */
+const close = (state: RoutingState, target: string, tool: string, reason: string): Statement<'BreakerClosed'>[] =>
+  passedBy(target, tool)
+    .filter((name) => breakerOf(state, name).open)
+    .map((name) => ({
+      type: 'BreakerClosed',
+      index: name === target ? 'breaker' : 'tool-breaker',
+      key: name,
+      data: { target: name, reason },
+    }));
 
 const judge = (
   event: AnyRecorded<'AttemptFailed'>,
   state: RoutingState,
 ): Statement<'BreakerOpened' | 'BreakerClosed'>[] => {
-  const { target, failure, targetAtFault } = event.data;
-  const breaker = breakerOf(state, target.id);
+  const { target, failure, targetAtFault, tool } = event.data;
   if (!targetAtFault)
-    return breaker.open && isAnswer(failure) ? [close(target.id, `it answers again (${failure.reason})`)] : [];
+    return isAnswer(failure) ? close(state, target.id, tool, `it answers again (${failure.reason})`) : [];
   if (!state.configuration) return [];
+  const name = blamed(event.data);
   const counted = isCounted(state, event.partition, event.id);
-  const opens = opensOn(breaker, event.time, state.configuration.routing.breaker, counted);
+  const opens = opensOn(breakerOf(state, name), event.time, state.configuration.routing.breaker, counted);
   if (!opens) return [];
   const reason = `${opens.failures} recent calls failed, the last with ${failure.reason}: ${failure.message}`;
-  return [{ type: 'BreakerOpened', index: 'breaker', key: target.id, data: { target: target.id, reason, ...opens } }];
+  return [{ type: 'BreakerOpened', index: 'breaker', key: name, data: { target: name, reason, ...opens } }];
 };
 
 export const decide = (event: AnyRecorded<RoutingInput>, state: RoutingState): Statement<RoutingOutput>[] => {
@@ -215,6 +245,6 @@ export const decide = (event: AnyRecorded<RoutingInput>, state: RoutingState): S
       ];
     }
     case 'ProbeSucceeded':
-      return [close(event.data.target.id, 'it served a call')];
+      return close(state, event.data.target.id, event.data.tool, 'it served a call');
   }
 };

@@ -269,5 +269,9 @@ const offered: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource']);
 export const configuredAs = ({ type, id }: { type: string; id: string }): { type: string; id: string } =>
   offered.has(type) ? { type: 'server', id: id.slice(0, Math.max(0, id.indexOf('/'))) } : { type, id };
 
+/** The tool of an MCP server that is asked for, by the server's name for it; empty: what is asked for is none. */
+export const toolIn = ({ type, id }: { type: string; id: string }): string =>
+  type === 'tool' ? id.slice(id.indexOf('/') + 1) : '';
+
 /** What a key is known by: its sha256, hexadecimal. Enough, as keys are random and long. */
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');

@@ -39,7 +39,9 @@ const turnOf = (
 
 const probed = (tenure: Tenure, turn: Turn) => {
   const { probe, target } = turn.dispatch.data;
-  return probe ? tenure.persist([sayingOf(tenure, turn)('probe-succeeded', 'ProbeSucceeded', { target })]) : undefined;
+  return probe
+    ? tenure.persist([sayingOf(tenure, turn)('probe-succeeded', 'ProbeSucceeded', { target, tool: '' })])
+    : undefined;
 };
 
 /** @returns once the first of it is durable; @throws CallFailed. */

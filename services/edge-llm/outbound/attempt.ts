@@ -159,7 +159,7 @@ export const performDispatch = async (
     const rest = await writer.end();
     const chunks = writer.count();
     if (end.kind === 'completed') {
-      const served = data.probe ? [say('probe-succeeded', 'ProbeSucceeded', { target })] : [];
+      const served = data.probe ? [say('probe-succeeded', 'ProbeSucceeded', { target, tool: '' })] : [];
       await conclude(tenure, rest, [responseCompleted(say, data, end, chunks), ...served]);
     } else {
       const failed = attemptFailed(say, data, end);

@@ -466,6 +466,7 @@ describe('after a crash', () => {
       retryable: false,
       request: null,
       decision: null,
+      tool: '',
     });
     await w.edge();
     expect((await w.until('ResponseFailed'))[0]!.data.failure).toMatchObject(failure);

@@ -70,7 +70,7 @@ export const denied = ({ reason, decision }: EventData['RequestDenied']): McpPro
 const unroutableWords: Record<EventData['RequestUnroutable']['reason'], string> = {
   UNSPECIFIED: 'The server could not be called.',
   NO_TARGET: 'No server is configured for this.',
-  BREAKERS_OPEN: 'The server is held back after repeated failures. Try again in a while.',
+  BREAKERS_OPEN: 'The server, or what is called of it, is held back after repeated failures. Try again in a while.',
   ATTEMPTS_EXHAUSTED: 'Every attempt to call the server failed.',
   DEADLINE_EXCEEDED: 'The deadline of the request passed before the server was called.',
 };

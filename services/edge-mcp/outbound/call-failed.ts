@@ -23,6 +23,13 @@ export class CallFailed extends Error {
 export const faultOfCall = ({ reason, message, sent, known }: CallFailed, repeatable: boolean): Fault =>
   faultOf(reason, message, repeatable || !sent, known);
 
+/** A proxy says so where there is no server, and a server where it can serve nothing at all (RFC 9110, 15.6.3 and 15.6.4). */
+const OF_ALL = new Set<number | null | undefined>([502, 503]);
+
+/** Whether it is what was called that went wrong, and the server might well answer another call. */
+export const failedInCall = ({ reason, sent, known }: CallFailed): boolean =>
+  sent && reason !== 'MISCONFIGURED' && !OF_ALL.has(known.status);
+
 const WHOM = 'the MCP server';
 
 const OF_THE_MESH = new Set([401, 402, 403, 404, 405, 406, 415]);

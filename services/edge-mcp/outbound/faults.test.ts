@@ -63,7 +63,12 @@ describe('a server that fails', () => {
     await w.edge();
     const call = await w.tool('one', 'any');
     const [failed] = await w.wait('AttemptFailed', call);
-    expect(failed!.data).toMatchObject({ retryable: true, targetAtFault: true, failure: { reason: 'CONNECT_FAILED' } });
+    expect(failed!.data).toMatchObject({
+      retryable: true,
+      targetAtFault: true,
+      tool: '',
+      failure: { reason: 'CONNECT_FAILED' },
+    });
     expect(w.types(call)).toEqual(['AttemptBegun', 'AttemptFailed']);
   });
 
@@ -97,17 +102,21 @@ describe('a server that fails', () => {
   });
 
   test.each([
-    [401, 'MISCONFIGURED', true],
-    [403, 'MISCONFIGURED', true],
-    [302, 'MISCONFIGURED', true],
-    [429, 'RATE_LIMITED', true],
-    [500, 'UPSTREAM_ERROR', false],
-    [400, 'REQUEST_REFUSED', false],
-  ])('with %i is %s', async (status, reason, retryable) => {
+    [401, 'MISCONFIGURED', true, ''],
+    [403, 'MISCONFIGURED', true, ''],
+    [302, 'MISCONFIGURED', true, ''],
+    [429, 'RATE_LIMITED', true, 'x'],
+    [500, 'UPSTREAM_ERROR', false, 'x'],
+    [502, 'UPSTREAM_ERROR', false, ''],
+    [503, 'UPSTREAM_ERROR', false, ''],
+    [504, 'UPSTREAM_ERROR', false, 'x'],
+    [400, 'REQUEST_REFUSED', false, 'x'],
+  ])('with %i is %s', async (status, reason, retryable, tool) => {
     const { failed } = await outcome((_, response) =>
       json(response, { secret: 'words' }, status, { 'retry-after': '7' }),
     );
-    expect(failed).toMatchObject({ retryable, failure: { reason, status, body: null } });
+    // The breaker of a tool, or with none of its server.
+    expect(failed).toMatchObject({ retryable, tool, failure: { reason, status, body: null } });
     if (status === 429) expect(failed!.failure.retryAfterMs).toBe(7_000);
   });
 
@@ -133,7 +142,7 @@ describe('a server that fails', () => {
 
   test('by saying nothing is waited for so long, and told that it is no longer', async () => {
     const { failed, server } = await outcome(() => {}, { firstByteTimeoutMs: 100 });
-    expect(failed).toMatchObject({ failure: { reason: 'FIRST_BYTE_TIMEOUT' } });
+    expect(failed).toMatchObject({ targetAtFault: true, tool: 'x', failure: { reason: 'FIRST_BYTE_TIMEOUT' } });
     await until(() => server.heard.some(({ body }) => body?.method === 'notifications/cancelled'));
   });
 

@@ -1,6 +1,6 @@
 /** One dispatch from its call to what is said about it. */
 import type * as mesh from '../../../schemas/generated.ts';
-import { configuredAs } from '../../runtime/configuration.ts';
+import { configuredAs, toolIn } from '../../runtime/configuration.ts';
 import type { Definitions } from '../../runtime/mcp/definitions.ts';
 import {
   clientOf,
@@ -28,7 +28,7 @@ import {
 import { scrub } from '../../runtime/outbound/secrets.ts';
 import type { Tenure } from '../../runtime/outbound/tenures.ts';
 import { traceIdOf } from '../../runtime/tracing.ts';
-import { CallFailed, faultOfCall } from './call-failed.ts';
+import { CallFailed, failedInCall, faultOfCall } from './call-failed.ts';
 import { type ChunkWriter, createChunkWriter } from './chunk-writer.ts';
 import { AnsweredError, type Connections, type Reached } from './connections.ts';
 import { converse } from './converse.ts';
@@ -164,11 +164,12 @@ const fittingOf = ({ calling, tenure, dispatch, request, asked }: Exchange, mess
 const callServer = async (exchange: Exchange, reached: Reached): Promise<Completed | Failed> => {
   const { tenure, request, asked, signal } = exchange;
   const { now } = tenure.context;
+  const tool = toolIn(request.resource);
   const startedAt = now();
   try {
     const outcome = await outcomeOf(exchange, reached);
     const message = fittingOf(exchange, scrub(writeOutcome(outcome), reached.secrets()));
-    if (!Buffer.isBuffer(message)) return message;
+    if (!Buffer.isBuffer(message)) return { ...message, tool };
     const bytes = { requestBytes: request.message.length, responseBytes: message.length };
     const meters =
       asked.method === 'tools/call'
@@ -177,7 +178,8 @@ const callServer = async (exchange: Exchange, reached: Reached): Promise<Complet
     const times = { startedAt, firstByteAt: now() };
     return { kind: 'completed', status: 200, headers: {}, message, meters, estimated: false, ...times };
   } catch (error) {
-    if (error instanceof CallFailed) return failedBy(error, request.repeatable);
+    if (error instanceof CallFailed)
+      return { ...failedBy(error, request.repeatable), ...(failedInCall(error) && { tool }) };
     if (signal.aborted) throw signal.reason;
     throw error;
   }
@@ -231,7 +233,9 @@ export const performDispatch = async (
     await writer.written();
     const chunks = writer.count();
     if (end.kind === 'completed') {
-      const served = data.probe ? [say('probe-succeeded', 'ProbeSucceeded', { target })] : [];
+      const served = data.probe
+        ? [say('probe-succeeded', 'ProbeSucceeded', { target, tool: toolIn(data.request.resource) })]
+        : [];
       await persist([responseCompleted(say, data, end, chunks), ...served]);
       span.end(undefined, { 'mcp.response.bytes': end.message.length });
     } else {

@@ -3,8 +3,10 @@ import type * as mesh from '../../../schemas/generated.ts';
 
 export interface Fault {
   failure: mesh.Failure;
-  /** Whether it counts against the target's breaker. */
+  /** Whether it counts against a breaker. */
   targetAtFault: boolean;
+  /** The tool of the target that failed, and not all of it. */
+  tool?: string;
   /** Whether another attempt may be made, as long as the client has seen nothing of this one. */
   retryable: boolean;
 }

@@ -92,7 +92,8 @@ export const responseFailed = (say: Say, data: mesh.RequestDispatched, failed: F
   });
 
 /** The end of an attempt; where it is retryable routing goes on from it, else `responseFailed` says the same. */
-export const attemptFailed = (say: Say, data: mesh.RequestDispatched, { failure, targetAtFault, retryable }: Fault) => {
+export const attemptFailed = (say: Say, data: mesh.RequestDispatched, fault: Fault) => {
+  const { failure, targetAtFault, retryable, tool = '' } = fault;
   const { request, decision, target, attempt, tried } = data;
   return say('attempt-failed', 'AttemptFailed', {
     target,
@@ -103,6 +104,7 @@ export const attemptFailed = (say: Say, data: mesh.RequestDispatched, { failure,
     retryable,
     request: retryable ? request : null,
     decision: retryable ? decision : null,
+    tool,
   });
 };
 
