@@ -116,7 +116,7 @@ export const buildServer = ({ descriptions, own, house, called }: Offered): Buil
     },
   );
   const registered = new Map<string, RegisteredTool>();
-  for (const [name, { description, schema = object({}), annotations, run }] of Object.entries({
+  for (const [name, { description, schema = object({}), output, annotations, run }] of Object.entries({
     ...telling,
     ...asking,
     ...own,
@@ -124,6 +124,7 @@ export const buildServer = ({ descriptions, own, house, called }: Offered): Buil
     const how = {
       description: descriptions[name] ?? description ?? `Does what the scenario of ${name} says.`,
       inputSchema: fromJsonSchema<Record<string, unknown>>(schema),
+      ...(output && { outputSchema: fromJsonSchema<Record<string, unknown>>(output) }),
       ...(annotations && { annotations }),
     };
     const tool = server.registerTool(name, how, async (args, context) => {

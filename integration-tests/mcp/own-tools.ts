@@ -51,6 +51,16 @@ export const ownTools = (cancelled: (tool: string) => void): Tools => ({
     annotations: { readOnlyHint: true },
     run: ({ kib }) => saying(KIB.repeat(Number(kib))),
   },
+  table: {
+    description: 'As many KiB of a table as it is told, structured and in words.',
+    schema: object({ kib: { type: 'number' } }, ['kib']),
+    output: object({ cells: { type: 'string' } }, ['cells']),
+    annotations: { readOnlyHint: true },
+    run: ({ kib }) => {
+      const cells = KIB.repeat(Number(kib));
+      return { ...saying(JSON.stringify({ cells })), structuredContent: { cells } };
+    },
+  },
   endless: {
     description: 'Tells of its progress and has none.',
     annotations: { readOnlyHint: true },

@@ -25,6 +25,8 @@ export interface Tool {
   description?: string;
   /** JSON Schema; default: no arguments. */
   schema?: object;
+  /** JSON Schema of what it gives as structured content; default: it gives none. */
+  output?: object;
   annotations?: ToolAnnotations;
   run(args: Record<string, unknown>, context: ServerContext, house: House): Answer | Promise<Answer>;
 }
