@@ -249,7 +249,7 @@ describe('limits of a tool', () => {
     const refused = await w.tool('one', 'echo', { said: 'x'.repeat(5_000) });
     const { reason, message } = await w.failure(refused);
     expect(reason).toBe('RESPONSE_TOO_LARGE');
-    expect(message).toMatch(/^The answer of \d+ bytes is larger than the 4000 that it may have\.$/);
+    expect(message).toMatch(/^The answer of \d+ bytes is larger than it may be: 4000 bytes\.$/);
     expect((await w.answer(await w.tool('one', 'echo', { said: 'small' }))).result.content[0].text).toMatch(/small/);
   });
 

@@ -32,8 +32,5 @@ export const fitting = (
   const result = outcome && 'result' in outcome ? outcome.result : undefined;
   const cut = result && ofTool && truncated(result, { bytes, maxBytes, ...ofTool });
   if (cut) return writeOutcome({ result: cut });
-  return failedOf(
-    'RESPONSE_TOO_LARGE',
-    `The answer of ${bytes} bytes is larger than the ${maxBytes} that it may have.`,
-  );
+  return failedOf('RESPONSE_TOO_LARGE', `The answer of ${bytes} bytes is larger than it may be: ${maxBytes} bytes.`);
 };

@@ -49,7 +49,7 @@ test('a rate is counted for each server and tool, and says when there is room ag
   for (const tool of ['dear', 'dear', 'cheap']) expect(into('one', tool).refused).toBeNull();
   expect(why('one', 'dear')).toMatchObject({
     reason: 'RATE_LIMITED',
-    message: 'As many calls as are allowed in a minute were made of this tool of the MCP server.',
+    message: 'As many calls as are allowed in a minute were made of this tool of the MCP server. Try again in 30 s.',
     retryAfterMs: 30_000,
   });
   // The refused one did not count against the server.

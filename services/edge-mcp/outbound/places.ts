@@ -42,6 +42,10 @@ const limitsOf = ({ configuration }: Context, connection: string, tool: string |
   ];
 };
 
+/** In words too, for models and for agents on the log, which see nothing else. */
+const rateOf = (whom: string, waitMs: number): string =>
+  `As many calls as are allowed in a minute were made of ${whom}. Try again in ${Math.ceil(waitMs / 1000)} s.`;
+
 const leaveAt = (inFlight: Map<string, number>, key: string) => {
   const left = (inFlight.get(key) ?? 1) - 1;
   if (left > 0) inFlight.set(key, left);
@@ -66,8 +70,7 @@ export const enter = (
     return [{ key, whom, bucket, wait: waitOf(bucket, callsPerMinute) }];
   });
   const last = rated.toSorted((a, b) => b.wait - a.wait)[0];
-  if (last && last.wait > 0)
-    return refuse(refused(`As many calls as are allowed in a minute were made of ${last.whom}.`, last.wait));
+  if (last && last.wait > 0) return refuse(refused(rateOf(last.whom, last.wait), last.wait));
   for (const { key, bucket } of rated) buckets.set(key, taken(bucket));
   for (const { key } of limits) inFlight.set(key, (inFlight.get(key) ?? 0) + 1);
   const leave = () => {
