@@ -4,7 +4,8 @@ import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { difference, inWords } from './difference.ts';
 import { type Offered, readAll, readOffered } from './offered.ts';
 
-const tool = (more: object) => readOffered('TOOL', { name: 'add', inputSchema: {}, ...more }) as Offered;
+const tool = (more: object) =>
+  readOffered('TOOL', { name: 'add', inputSchema: { type: 'object' }, ...more }) as Offered;
 
 test('a definition has a digest of what it says, in whatever order it says it', () => {
   const one = readOffered('TOOL', { name: 'add', description: 'Adds.', inputSchema: { type: 'object', a: [1, null] } });
@@ -36,9 +37,9 @@ test('members that MCP does not know are part of it', () => {
 
 test('a resource is the same however large it is just now', () => {
   const at = (size: number, lastModified: string) =>
-    readOffered('RESOURCE', { uri: 'a:b', size, annotations: { lastModified, priority: 1 } }) as Offered;
+    readOffered('RESOURCE', { uri: 'a:b', name: 'b', size, annotations: { lastModified, priority: 1 } }) as Offered;
   expect(at(1, '2026-01-01').digest).toBe(at(2, '2026-01-02').digest);
-  expect(at(1, '2026-01-01').definition.toString()).toBe('{"annotations":{"priority":1},"uri":"a:b"}');
+  expect(at(1, '2026-01-01').definition.toString()).toBe('{"annotations":{"priority":1},"name":"b","uri":"a:b"}');
 });
 
 const nested = (levels: number) => {
@@ -61,9 +62,29 @@ test.each<[string, unknown, string]>([
     { name: 'x', inputSchema: { type: 'object', properties: { o: { type: 'object', 'x-mcp-header': 'O' } } } },
     'x-mcp-header',
   ],
-  ['that is large', { name: 'large', description: 'x'.repeat(1024 * 1024) }, 'larger than 1048576 bytes'],
+  ['whose arguments are no object', { name: 'x', inputSchema: { $ref: '#/$defs/a' } }, 'inputSchema.type: '],
+  [
+    'with an odd hint',
+    { name: 'x', inputSchema: { type: 'object' }, annotations: { readOnlyHint: 'yes' } },
+    'annotations.readOnlyHint: ',
+  ],
+  [
+    'that is large',
+    { name: 'large', inputSchema: { type: 'object' }, description: 'x'.repeat(1024 * 1024) },
+    'larger than 1048576 bytes',
+  ],
 ])('a tool %s is left out', (_, listed, reason) => {
   expect(readOffered('TOOL', listed)).toMatchObject({ kind: 'TOOL', reason: expect.stringContaining(reason) });
+});
+
+test('prompts and resources that clients could not read are left out', () => {
+  expect(readOffered('PROMPT', { name: 'x', arguments: [{ required: true }] })).toMatchObject({
+    reason: expect.stringContaining('arguments.0.name: '),
+  });
+  expect(readOffered('RESOURCE', { uri: 'a:b' })).toMatchObject({ reason: expect.stringContaining('name: ') });
+  expect(readOffered('RESOURCE_TEMPLATE', { uriTemplate: 'a:{b}', name: 'b', mimeType: 1 })).toMatchObject({
+    reason: expect.stringContaining('mimeType: '),
+  });
 });
 
 test('of a name that is there twice the first counts, and what cannot be read takes nothing with it', async () => {
@@ -77,7 +98,7 @@ test('of a name that is there twice the first counts, and what cannot be read ta
 });
 
 test('what is clean is recorded', () => {
-  const read = readOffered('TOOL', { name: 'a', description: 'key s3cret' }, (bytes) =>
+  const read = readOffered('TOOL', { name: 'a', inputSchema: { type: 'object' }, description: 'key s3cret' }, (bytes) =>
     Buffer.from(bytes.toString().replace('s3cret', '[removed]')),
   );
   expect((read as Offered).definition.toString()).toContain('key [removed]');

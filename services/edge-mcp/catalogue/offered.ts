@@ -1,6 +1,7 @@
 /** What a server offers, as it is recorded: one object of a list, pinned by its digest. */
 
 import { setImmediate } from 'node:timers/promises';
+import { specTypeSchemas } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { type DefinitionKind, INSTRUCTIONS } from '../../runtime/mcp/definitions.ts';
 import { InvalidHeader, mirroredBy } from '../outbound/param-headers.ts';
@@ -36,6 +37,20 @@ const AT_ONCE = 200;
 type ListedKind = Exclude<DefinitionKind, 'INSTRUCTIONS'>;
 
 const nameField = { TOOL: 'name', PROMPT: 'name', RESOURCE: 'uri', RESOURCE_TEMPLATE: 'uriTemplate' } as const;
+
+const specTypes = {
+  TOOL: specTypeSchemas.Tool,
+  PROMPT: specTypeSchemas.Prompt,
+  RESOURCE: specTypeSchemas.Resource,
+  RESOURCE_TEMPLATE: specTypeSchemas.ResourceTemplate,
+} as const;
+
+/** Why MCP does not know it as one of its kind: a client that checks what it is sent would refuse the whole list that it is in. */
+const illFormed = (kind: ListedKind, value: object): string | undefined => {
+  const checked = specTypes[kind]['~standard'].validate(value);
+  const issue = 'issues' in checked ? checked.issues?.[0] : undefined;
+  return issue && `${(issue.path ?? []).join('.')}: ${issue.message}`;
+};
 
 /** Without what says how a resource is just now: its size and the time of its last change would make it another one each time. */
 const lasting = (kind: ListedKind, { size, annotations, ...rest }: Readonly<Record<string, unknown>>) => {
@@ -75,7 +90,9 @@ export const readOffered = (
   if (isDeeperThan(listed, MAX_LEVELS)) return without(`it is nested deeper than ${MAX_LEVELS} levels`);
   const ill = kind === 'TOOL' && illMirrored(listed.inputSchema);
   if (ill) return without(ill);
-  return pinned(kind, name, lasting(kind, listed), clean);
+  const value = lasting(kind, listed);
+  const odd = illFormed(kind, value);
+  return odd === undefined ? pinned(kind, name, value, clean) : without(odd.slice(0, 200));
 };
 
 const pinned = (kind: DefinitionKind, name: string, value: object, clean: (bytes: Buffer) => Buffer) => {

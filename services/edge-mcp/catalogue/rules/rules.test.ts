@@ -5,7 +5,7 @@ import { indexOf } from './shadowing.ts';
 import { asRead, skeletonOf, wordsOf } from './texts.ts';
 
 const offered = (definition: object): Offered => {
-  const read = readOffered('name' in definition ? 'TOOL' : 'RESOURCE', definition);
+  const read = readOffered('uri' in definition ? 'RESOURCE' : 'TOOL', definition);
   if ('reason' in read) throw new Error(read.reason);
   return read;
 };
@@ -152,7 +152,7 @@ describe('a parameter', () => {
   });
 
   test('is found in nested schemas and in the arguments of prompts', () => {
-    const inputSchema = { anyOf: [{ items: { properties: { side_note: { type: 'string' } } } }] };
+    const inputSchema = { type: 'object', anyOf: [{ items: { properties: { side_note: { type: 'string' } } } }] };
     expect(assess(tool('Adds.', { inputSchema }))).toEqual([
       '/inputSchema/anyOf/0/items/properties/side_note takes what the model would keep to itself (a side note), by its name',
     ]);
@@ -206,7 +206,8 @@ describe('beside other servers', () => {
     ...alone,
     neighbours: indexOf(names.map((name) => ({ server: 'files', kind: 'TOOL', name }))).besides(new Set()),
   });
-  const named = (name: string, description = 'Reads.') => offered({ name, description, inputSchema: {} });
+  const named = (name: string, description = 'Reads.') =>
+    offered({ name, description, inputSchema: { type: 'object' } });
 
   test.each([
     ['read_file', 'read_file', 'its name is that of a tool of the server files'],
@@ -235,14 +236,16 @@ describe('beside other servers', () => {
 
   test('the same resource on two servers is told', () => {
     const neighbours = indexOf([{ server: 'docs', kind: 'RESOURCE', name: 'file:///a' }]).besides(new Set(['own']));
-    const at = (uri: string) => assess(offered({ uri, title: 'a' }), { ...alone, neighbours });
+    const at = (uri: string) => assess(offered({ uri, name: 'a' }), { ...alone, neighbours });
     expect(at('file:///a')).toEqual(['its name is that of a resource of the server docs']);
     expect(at('file:///A')).toEqual([]);
   });
 });
 
 test('a name that MCP does not allow, and one that is there twice', () => {
-  expect(assess(offered({ name: 'a b', inputSchema: {} }))[0]).toBe('its name is none that MCP allows: “a b”');
+  expect(assess(offered({ name: 'a b', inputSchema: { type: 'object' } }))[0]).toBe(
+    'its name is none that MCP allows: “a b”',
+  );
   expect(assess({ ...tool('Adds.'), times: 2 })).toEqual(['its server lists it 2 times: the first is taken']);
 });
 
