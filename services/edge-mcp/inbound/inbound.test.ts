@@ -355,6 +355,16 @@ describe('a client of SDK v1', () => {
     await expect(client.listTools()).rejects.toThrow();
   });
 
+  it('can read a tool whose results are no objects, and what it answers', async () => {
+    const array = { name: 'rows', inputSchema: { type: 'object' }, outputSchema: { type: 'array' } };
+    await world.offer('files', 'TOOL', 'rows', array);
+    const { url } = await world.edge();
+    const { client } = await connectV1(world, url);
+    expect(namesOf(await client.listTools())).toContain('rows');
+    world.behave((mesh) => mesh.complete({ result: { ...text('[1]').result, structuredContent: [1] } }));
+    expect(await client.callTool({ name: 'rows' })).toMatchObject({ structuredContent: { result: [1] } });
+  });
+
   it('gets the log messages that are severe enough', async () => {
     const { url } = await world.edge();
     const { client } = await connectV1(world, url);

@@ -11,6 +11,7 @@ import { ask, type Edge, presentation, seenBy } from './answers.ts';
 import { isAsked } from './asked.ts';
 import type { Changes } from './changes.ts';
 import { underKey } from './keyed.ts';
+import { legacyResult } from './legacy-shape.ts';
 import { isList, listOf } from './lists.ts';
 import {
   errorOf,
@@ -229,7 +230,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
       try {
         const { params } = body;
         const result = session
-          ? await dispatch(visit, session, { id, method, params }, transport)
+          ? legacyResult(method, await dispatch(visit, session, { id, method, params }, transport))
           : await openSession(visit, opened!, params);
         await transport.send({ jsonrpc: '2.0', id, result });
       } catch (error) {
