@@ -169,6 +169,17 @@ test('what was held back in an earlier life is approved once the configuration l
   await until(() => standing(known, 'add') === 'in-force');
 });
 
+test('a second version beside the first waits until the first is said to give way to it', async () => {
+  const mesh = await world({ v1: {} });
+  const { known } = await mesh.start();
+  await until(() => standing(known, 'add', 'v1') === 'in-force');
+  mesh.list('v2', { tools: [tool('add')] });
+  mesh.configure({ v1: {}, v2: {} }, 'beside');
+  await until(() => standing(known, 'add', 'v2') === 'held-back');
+  mesh.configure({ v1: { deprecated: 'Use v2.' }, v2: {} }, 'deprecated');
+  await until(() => standing(known, 'add', 'v2') === 'in-force');
+});
+
 test('a server is asked when it says so, and when the configuration is another one', async () => {
   const mesh = await world();
   const { known } = await mesh.start({ everyMs: 3_600_000 });

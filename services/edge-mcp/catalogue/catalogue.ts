@@ -4,7 +4,7 @@
  * without a person's look. Two that see the same at once state the same event.
  */
 import type { Logger } from 'pino';
-import type { Configuration, ServerConfiguration } from '../../runtime/configuration.ts';
+import type { ServerConfiguration } from '../../runtime/configuration.ts';
 import type { Event } from '../../runtime/log.ts';
 import { keyOf } from '../../runtime/mcp/definitions.ts';
 import { scrub, scrubText } from '../../runtime/outbound/secrets.ts';
@@ -15,7 +15,6 @@ import { askServer, type Listing } from './ask-server.ts';
 import type { KnownDefinitions } from './known-definitions.ts';
 import { observe, observeUnreachable } from './observe.ts';
 import { createStatements } from './statements.ts';
-import { surroundingsOf, usableOf } from './surroundings.ts';
 
 export interface CatalogueTimes {
   /** How often servers are asked. */
@@ -73,7 +72,7 @@ export const startCatalogue = (
   const { event, append } = statements;
   const approvals = createApprovals(known, statements, logger);
 
-  const take = async (server: ServerConfiguration, configuration: Configuration, watch: Watched) => {
+  const take = async (server: ServerConfiguration, watch: Watched) => {
     const secrets = () => connections.secretsOf(server.name);
     const clean = (bytes: Buffer) => scrub(bytes, secrets());
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(times.askMs)]);
@@ -90,8 +89,7 @@ export const startCatalogue = (
       logger.warn({ server: server.name, problem: seen.problem }, 'an MCP server could not be asked');
       return;
     }
-    const beside = surroundingsOf(definitions, configuration, server.name, usableOf(definitions, configuration));
-    const seen = await observe(server.name, listing, definitions, beside, clean);
+    const seen = await observe(server.name, listing, definitions, clean);
     complain(logger, server.name, watch, [
       ...listing.leftOut.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`),
       ...(listing.cutShort ? [listing.cutShort] : []),
@@ -125,9 +123,9 @@ export const startCatalogue = (
     return watch.version !== version || since >= times.everyMs || (watch.changed && isHeard);
   };
 
-  const ask = (server: ServerConfiguration, configuration: Configuration, watch: Watched) => {
-    Object.assign(watch, { asking: true, changed: false, askedAt: now(), version: configuration.version });
-    const asked = take(server, configuration, watch)
+  const ask = (server: ServerConfiguration, version: string, watch: Watched) => {
+    Object.assign(watch, { asking: true, changed: false, askedAt: now(), version });
+    const asked = take(server, watch)
       .catch((error) => {
         if (!stopped.signal.aborted)
           logger.warn({ err: error, server: server.name }, 'what an MCP server offers could not be recorded');
@@ -167,7 +165,7 @@ export const startCatalogue = (
       }
     for (const server of configuration.servers) {
       const one = watched.get(server.name) ?? watch(server.name);
-      if (!one.asking && isDue(one, configuration.version)) ask(server, configuration, one);
+      if (!one.asking && isDue(one, configuration.version)) ask(server, configuration.version, one);
     }
     approvals.look(configuration);
   };

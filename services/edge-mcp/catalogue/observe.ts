@@ -4,7 +4,7 @@ import type * as mesh from '../../../schemas/generated.ts';
 import { canonicalJson } from '../../runtime/canonical-json.ts';
 import { type Definition, type Definitions, keyOf } from '../../runtime/mcp/definitions.ts';
 import type { Listing } from './ask-server.ts';
-import { assess, type Surroundings } from './assess.ts';
+import { assess } from './assess.ts';
 
 export interface Seen {
   server: mesh.ServerObserved | undefined;
@@ -46,12 +46,14 @@ export const observeUnreachable = (
   return isSame(now, before) ? undefined : now;
 };
 
-/** @param clean takes out what must not be recorded. */
+/**
+ * Findings are those of each definition alone: what stands beside it changes, and is looked at when it is reviewed.
+ * @param clean takes out what must not be recorded.
+ */
 export const observe = async (
   server: string,
   { peer, offered, cutShort }: Listing,
   { all, servers }: Definitions,
-  surroundings: Surroundings,
   clean: (bytes: Buffer) => Buffer,
 ): Promise<Seen> => {
   const now: mesh.ServerObserved = {
@@ -64,7 +66,6 @@ export const observe = async (
   };
   const known = new Map<string, Definition>();
   for (const [key, definition] of all) if (definition.server === server) known.set(key, definition);
-  const own = new Set([...surroundings.own, ...offered.map(({ name }) => name.toLowerCase())]);
   const definitions: mesh.DefinitionObserved[] = [];
   let room = Math.max(0, MOST_NAMES - known.size);
   let tooMany = 0;
@@ -79,8 +80,7 @@ export const observe = async (
     }
     if (!before) room -= 1;
     if (definitions.length % AT_ONCE === AT_ONCE - 1) await setImmediate();
-    const findings = assess(one, { ...surroundings, own });
-    definitions.push({ server, kind, name, definition, digest, findings });
+    definitions.push({ server, kind, name, definition, digest, findings: assess(one) });
   }
   if (cutShort === undefined)
     for (const { kind, name, observed } of known.values())

@@ -6,11 +6,11 @@ import { MOST_TEXT, type Surroundings } from './assess.ts';
 import { shadowing } from './rules/shadowing.ts';
 import { textsOf } from './rules/texts.ts';
 import { MESH, type Ruling, ruling } from './ruling.ts';
-import { surroundingsOf, usableOf } from './surroundings.ts';
+import { surroundingsOf, takenOf } from './surroundings.ts';
 
 export interface Reviewed {
   definition: Definition;
-  /** Those recorded, and what has come to be since: another server may have got something of that name first. */
+  /** Those recorded, of the definition alone, and those of what stands beside it now. */
   findings: string[];
   ruling: Ruling;
 }
@@ -30,18 +30,18 @@ export const reviewHeldBack = (
   wanted: (definition: Definition) => boolean = () => true,
 ): Reviewed[] => {
   const servers = new Map<string, ServerConfiguration>(configuration.servers.map((one) => [one.name, one]));
-  const usable = usableOf(definitions, configuration);
+  const taken = takenOf(definitions, configuration);
   const surroundings = new Map<string, Surroundings>();
   const reviewed: Reviewed[] = [];
   for (const definition of definitions.all.values()) {
     const server = servers.get(definition.server);
     if (!server || standingOf(definition) !== 'held-back' || !wanted(definition)) continue;
-    const beside = surroundings.get(server.name) ?? surroundingsOf(definitions, configuration, server.name, usable);
+    const beside = surroundings.get(server.name) ?? surroundingsOf(definitions, configuration, server.name, taken);
     surroundings.set(server.name, beside);
     const findings = findingsNow(definition, beside);
     const said = ruling(definition.reviewed, definition.observed!, findings, server.review);
     reviewed.push({ definition, findings, ruling: said });
-    if ('approve' in said) usable.add(definition);
+    if ('approve' in said) taken.add(definition);
   }
   return reviewed;
 };

@@ -1,5 +1,5 @@
 import type { Configuration } from '../../runtime/configuration.ts';
-import { type Definitions, standingOf } from '../../runtime/mcp/definitions.ts';
+import type { Definitions } from '../../runtime/mcp/definitions.ts';
 import type { Surroundings } from './assess.ts';
 import { type Index, indexOf } from './rules/shadowing.ts';
 
@@ -19,10 +19,13 @@ const kinOf = ({ servers, resources }: Servers, server: string): ReadonlySet<str
   return new Set([server, ...pairs.flat()]);
 };
 
-/** All that may be used of servers of the configuration. */
-export const usableOf = ({ all }: Definitions, { servers }: Servers): Index => {
+/**
+ * Names that were approved for servers of the configuration. They are theirs also while what they name has changed and waits, or is
+ * not listed just now: it would come back to find another's in its place.
+ */
+export const takenOf = ({ all }: Definitions, { servers }: Servers): Index => {
   const configured = new Set(servers.map(({ name }) => name));
-  return indexOf([...all.values()].filter((one) => configured.has(one.server) && standingOf(one) === 'in-force'));
+  return indexOf([...all.values()].filter((one) => configured.has(one.server) && one.reviewed?.verdict === 'APPROVED'));
 };
 
 /** What stands beside the definitions of a server. */
@@ -30,8 +33,8 @@ export const surroundingsOf = (
   { all }: Definitions,
   configuration: Servers,
   server: string,
-  usable: Index,
+  taken: Index,
 ): Surroundings => {
   const own = [...all.values()].filter((one) => one.server === server).map(({ name }) => name.toLowerCase());
-  return { own: new Set(own), neighbours: usable.besides(kinOf(configuration, server)) };
+  return { own: new Set(own), neighbours: taken.besides(kinOf(configuration, server)) };
 };
