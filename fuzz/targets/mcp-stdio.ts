@@ -22,7 +22,7 @@ const command = {
 };
 const logger = pino({ level: 'silent' });
 const begin = (): Promise<StdioProcess> =>
-  startProcess(command, ITSELF, { kind: 'legacy' }, HANDSHAKE_MS, logger, () => {});
+  startProcess(command, ITSELF, { kind: 'legacy' }, HANDSHAKE_MS, logger, () => {}, { hear: () => {} });
 const running = await begin();
 let isOver = false;
 void running.closed.then(() => {

@@ -31,6 +31,7 @@ export const failedInCall = ({ reason, sent, known }: CallFailed): boolean =>
   sent && reason !== 'MISCONFIGURED' && !OF_ALL.has(known.status);
 
 const WHOM = 'the MCP server';
+const MAX_CAUSES = 5;
 
 const OF_THE_MESH = new Set([401, 402, 403, 404, 405, 406, 415]);
 
@@ -48,14 +49,12 @@ const refused = (status: number, retryAfter: string | undefined): CallFailed => 
   return new CallFailed('REQUEST_REFUSED', `The MCP server refused the request (${status}).`, true, known);
 };
 
-/** undici's fetch wraps what went wrong. */
+/** undici's fetch wraps what went wrong, and the SDK wraps that. */
 const causeOf = (error: unknown): unknown => {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Stop ||
-    cause instanceof CallFailed ||
-    (typeof cause === 'object' && cause !== null && 'code' in cause)
-    ? cause
-    : error;
+  for (let cause = error, depth = 0; cause instanceof Error && depth < MAX_CAUSES; cause = cause.cause, depth++)
+    if (cause instanceof Stop || cause instanceof CallFailed || ('code' in cause && !(cause instanceof SdkError)))
+      return cause;
+  return error;
 };
 
 /** @param error what the SDK threw, or was aborted with. @throws an abortion's reason that is no `Stop` */

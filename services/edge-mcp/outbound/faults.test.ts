@@ -59,7 +59,7 @@ const drop: Answer = (_, response) => void response.destroy();
 
 describe('a server that fails', () => {
   test('that is not there is another’s turn, whatever the call does', async () => {
-    const w = await world({ one: { url: 'http://127.0.0.1:9/mcp' } });
+    const w = await world({ one: { url: 'http://127.0.0.1:2/mcp' } });
     await w.edge();
     const call = await w.tool('one', 'any');
     const [failed] = await w.wait('AttemptFailed', call);
@@ -69,6 +69,7 @@ describe('a server that fails', () => {
       tool: '',
       failure: { reason: 'CONNECT_FAILED' },
     });
+    expect(failed!.data.failure.message).toBe('The MCP server could not be reached (ECONNREFUSED).');
     expect(w.types(call)).toEqual(['AttemptBegun', 'AttemptFailed']);
   });
 

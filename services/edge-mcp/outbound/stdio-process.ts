@@ -14,6 +14,7 @@ import { type McpClient, MODERN } from '../../runtime/mcp/message.ts';
 import { scrubText } from '../../runtime/outbound/secrets.ts';
 import { CallFailed } from './call-failed.ts';
 import { identityOf, legacyVersions } from './identity.ts';
+import type { LastWords } from './last-words.ts';
 import { answerForNobody, type Heard, type Line, type Listener, type Standing, tap } from './upstream.ts';
 
 export interface Command {
@@ -51,6 +52,7 @@ export const startProcess = async (
   timeoutMs: number,
   logger: Logger,
   heard: Heard,
+  lastWords: Pick<LastWords, 'hear'>,
 ): Promise<StdioProcess> => {
   const transport = new StdioClientTransport({
     command,
@@ -61,6 +63,7 @@ export const startProcess = async (
     ...(cwd === null ? {} : { cwd }),
   });
   transport.stderr?.on('data', (chunk: Buffer) => {
+    lastWords.hear(chunk);
     logger.debug({ stderr: scrubText(chunk.subarray(0, MAX_LOGGED).toString(), secrets) }, 'an MCP server said');
   });
   const { info, capabilities } = identityOf(asked);
@@ -96,6 +99,8 @@ export const startProcess = async (
     const isLate = error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout;
     if (isLate)
       throw new CallFailed('CONNECT_TIMEOUT', 'The process of the MCP server did not begin to talk in time.', false);
+    if (code === SdkErrorCode.ConnectionClosed)
+      throw new CallFailed('CONNECT_FAILED', 'The process of the MCP server ended before it began to talk.', false);
     const because = typeof code === 'string' ? ` (${code})` : '';
     throw new CallFailed('CONNECT_FAILED', `The process of the MCP server could not be started${because}.`, false);
   }

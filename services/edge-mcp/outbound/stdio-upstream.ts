@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { McpClient } from '../../runtime/mcp/message.ts';
 import { CallFailed } from './call-failed.ts';
 import { capabilitiesKey, ITSELF } from './identity.ts';
+import { createLastWords } from './last-words.ts';
 import { type Command, type StdioProcess, startProcess } from './stdio-process.ts';
 import { type Channel, type Heard, orAborted, type Standing, type Upstream } from './upstream.ts';
 
@@ -61,16 +62,18 @@ export const createStdioUpstream = (
 
   const start = (key: string, place: Place, asked: McpClient): Promise<StdioProcess> => {
     const startedAt = Date.now();
+    const lastWords = createLastWords(command.secrets);
     const ended = () => {
       place.running = undefined;
       if (isClosed || places.get(key) !== place) return;
       if (Date.now() - startedAt > YOUNG_MS) place.wait = FIRST_WAIT_MS;
       place.startAt = Date.now() + place.wait;
-      logger.warn({ waitMs: place.wait }, 'the process of an MCP server ended');
+      logger.warn({ waitMs: place.wait, stderr: lastWords.text() }, 'the process of an MCP server ended');
       place.wait = Math.min(place.wait * 2, MAX_WAIT_MS);
     };
     // What changes is said by each process: it is heard once.
-    const coming = startProcess(command, asked, prior, handshakeMs, logger, key === NOTHING_TO_ASK ? heard : () => {});
+    const hearing = key === NOTHING_TO_ASK ? heard : () => {};
+    const coming = startProcess(command, asked, prior, handshakeMs, logger, hearing, lastWords);
     void coming.then((process) => {
       prior = process.verdict;
       if (isClosed) void process.close();

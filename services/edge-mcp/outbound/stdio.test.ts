@@ -79,6 +79,18 @@ describe('a process', () => {
     expect(w.logged.join()).not.toContain(KEY);
   });
 
+  test('that ends before it talks has its last words in the log of the mesh, without secrets', async () => {
+    const script = `console.error('no licence for', process.env.TOKEN); process.exit(3)`;
+    const command = { command: process.execPath, args: ['-e', script], env: { TOKEN: `$\{KEY}` }, cwd: null };
+    const w = await world({ one: { process: command } });
+    await w.edge();
+    const [failed] = await w.wait('AttemptFailed', await w.tool('one', 'any'));
+    expect(failed!.data.failure.message).toBe('The process of the MCP server ended before it began to talk.');
+    const warned = () => w.logged.filter((line) => line.includes('no licence for') && JSON.parse(line).level === 40);
+    await until(() => warned().length > 0);
+    expect(w.logged.join()).not.toContain(KEY);
+  });
+
   test('tells progress to whose it is, and log messages only where it is sure', async () => {
     const w = await world({ one: own() });
     await w.edge();
