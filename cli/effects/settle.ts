@@ -39,8 +39,8 @@ export const settleCommand = new Command('settle')
   .argument('<request>', 'its id, as `parley effects list` shows it, or the end of it')
   .option('--happened', 'it took effect')
   .option('--not', 'it did not')
-  .requiredOption('--note <text>', 'how that was found out')
-  .requiredOption('--by <person>', 'who found out')
+  .requiredOption('--note <text>', 'how that was found out; required')
+  .requiredOption('--by <person>', 'who found out; required')
   .addHelpText(
     'after',
     `

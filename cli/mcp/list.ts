@@ -84,7 +84,7 @@ export const serverText = (lines: readonly ServerLine[]): string[] => [
     deprecated === null
       ? []
       : [
-          `${name} is deprecated: ${plain(deprecated, 200)}. ${callers.length === 0 ? 'No agent declares that it uses it.' : `${many(callers.length, 'agent')} may use it: ${callers.join(', ')}`}`,
+          `${name} is deprecated: ${plain(deprecated, 200).replace(/\.$/, '')}. ${callers.length === 0 ? 'No agent declares that it uses it.' : `${many(callers.length, 'agent')} may use it: ${callers.join(', ')}`}`,
         ],
   ),
 ];

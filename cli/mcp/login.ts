@@ -1,5 +1,5 @@
 /** login and logout: whether the mesh is let in by a server that asks for OAuth. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { loginKey } from '../../services/edge-mcp/logins/kept-login.ts';
 import { CallFailed } from '../../services/edge-mcp/outbound/call-failed.ts';
 import { newId } from '../../services/runtime/event.ts';
@@ -50,8 +50,12 @@ export const loginCommand = new Command('login')
   .description('log the mesh in to an MCP server that asks for OAuth; its calls are then made with that login')
   .argument('<name>', 'the server, as mesh.yaml calls it')
   .option('--scope <scopes>', 'what is asked for; default: as mesh.yaml says, or else as the server does')
-  .option('--port <port>', 'of 127.0.0.1, for the browser to come back to; default: any free one', parsePort, 0)
-  .option('--by <person>', 'who logs in; default: the user of this machine', userOfMachine())
+  .addOption(
+    new Option('--port <port>', 'of 127.0.0.1, for the browser to come back to')
+      .argParser(parsePort)
+      .default(0, 'any free one'),
+  )
+  .addOption(new Option('--by <person>', 'who logs in').default(userOfMachine(), 'the user of this machine'))
   .addHelpText(
     'after',
     `

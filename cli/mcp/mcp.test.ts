@@ -16,7 +16,12 @@ import { serverOf } from './register.ts';
 const seen = { capabilities: Buffer.from('{}'), info: Buffer.from('{}'), instructions: '', problem: '' };
 const [add, sub] = [toolOf('add'), toolOf('sub')];
 const configuration = {
-  ...configurationOf({ calc: {}, old: { deprecated: 'calc' }, gone: { deprecated: 'calc' }, new: { version: '2' } }),
+  ...configurationOf({
+    calc: {},
+    old: { deprecated: 'Use calc.' },
+    gone: { deprecated: 'calc' },
+    new: { version: '2' },
+  }),
   agents: [
     { tenant: 'acme', name: 'bot', tools: ['old/add'] },
     { tenant: 'acme', name: 'desk', tools: ['*'] },
@@ -44,7 +49,7 @@ test('servers are listed with how they are, and who uses those that are deprecat
     'old     1               1          0  not reached: it could not be started  npx -y old\\u{1b}[2J',
     'gone    1               0          0  not asked yet',
     'new     2               0          0  not asked yet',
-    'old is deprecated: calc. 2 agents may use it: acme/bot, acme/desk',
+    'old is deprecated: Use calc. 2 agents may use it: acme/bot, acme/desk',
     'gone is deprecated: calc. 1 agent may use it: acme/desk',
   ]);
   expect(lines[1]).toMatchObject({ reached: false, callers: ['acme/bot', 'acme/desk'] });
@@ -56,6 +61,10 @@ test('a server has a URL or a command', () => {
   expect(serverOf(undefined, ['npx', 'x'])).toEqual({ command: ['npx', 'x'] });
   expect(() => serverOf(undefined, [])).toThrow('one of them');
   expect(() => serverOf('https://a.example.com', ['npx'])).toThrow('one of them');
+  expect(() => serverOf('search.example.com', [])).toThrow('search.example.com is no http or https URL');
+  expect(() => serverOf('ftp://example.com', [])).toThrow('no http or https URL');
+  const reference = `$\{SEARCH}/mcp`;
+  expect(serverOf(reference, [])).toEqual({ url: reference });
 });
 
 const MESH = '# The mesh.\ntenants: [acme] # one\n';

@@ -8,11 +8,15 @@ interface Options {
   mesh: string;
 }
 
+/** References are resolved when the file is applied. */
+const isUrl = (text: string): boolean => text.includes('${') || /^https?:$/.test(URL.parse(text)?.protocol ?? '');
+
 /** @throws Error where it is neither a URL nor a command, or both. */
 export const serverOf = (
   url: string | undefined,
   command: readonly string[],
 ): { url: string } | { command: string[] } => {
+  if (url !== undefined && !isUrl(url)) throw new Error(`${url} is no http or https URL`);
   if (url !== undefined && command.length === 0) return { url };
   if (url === undefined && command.length > 0) return { command: [...command] };
   throw new Error('give --url, or the command that starts it after --: one of them');
