@@ -21,13 +21,25 @@ test.each<[string, object, object]>([
     { inputSchema: { type: 'object' }, outputSchema: { anyOf: [{ type: 'object' }, { type: 'null' }] } },
     { outputSchema: undefined },
   ],
+  ...Object.entries({
+    'that is not there': { $ref: '#/$defs/none' },
+    'that is elsewhere': { $ref: 'https://example.com/schema.json' },
+    'that JavaScript cannot read': { type: 'string', pattern: '(?i)a' },
+    'of no type': { type: 'strnig' },
+    'that is endless': { enum: ['x'.repeat(100_000)] },
+  }).map(([what, a]): [string, object, object] => [
+    `whose results refer to something ${what} does not say what they are`,
+    { inputSchema: { type: 'object' }, outputSchema: { type: 'object', properties: { a } } },
+    { outputSchema: undefined },
+  ]),
   [
     'that takes anything takes an object',
     { inputSchema: { type: 'object', properties: { x: true, y: false, z: { type: 'string' } } } },
     { inputSchema: { type: 'object', properties: { x: {}, y: { not: {} }, z: { type: 'string' } } } },
   ],
-])('a tool %s', (_, given, differently) => {
-  const [shown] = legacyResult('tools/list', { tools: [{ ...described, ...given }] }).tools as object[];
+])('a tool %s', async (_, given, differently) => {
+  const listed = await legacyResult('tools/list', { tools: [{ ...described, ...given }] });
+  const [shown] = listed.tools as object[];
   expect(shown).toEqual({ ...described, ...given, ...differently });
   expect(ToolSchema.safeParse(shown).success).toBe(true);
 });
@@ -48,8 +60,8 @@ test.each<[string, object, object]>([
   ],
   ['that is nothing is in one', { content, structuredContent: null }, { content, structuredContent: { result: null } }],
   ['is in words too', { content: [], structuredContent: [1, 2] }, { structuredContent: { result: [1, 2] } }],
-])('a result %s', (_, given, expected) => {
-  const shown = legacyResult('tools/call', { ...given });
+])('a result %s', async (_, given, expected) => {
+  const shown = await legacyResult('tools/call', { ...given });
   expect(shown).toMatchObject(expected);
   expect(CallToolResultSchema.safeParse(shown).success).toBe(true);
   expect((shown as { content: object[] }).content.at(-1)).toMatchObject({ type: 'text' });

@@ -230,7 +230,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
       try {
         const { params } = body;
         const result = session
-          ? legacyResult(method, await dispatch(visit, session, { id, method, params }, transport))
+          ? await legacyResult(method, await dispatch(visit, session, { id, method, params }, transport))
           : await openSession(visit, opened!, params);
         await transport.send({ jsonrpc: '2.0', id, result });
       } catch (error) {
