@@ -82,6 +82,7 @@ test('prompts and resources that clients could not read are left out', () => {
     reason: expect.stringContaining('arguments.0.name: '),
   });
   expect(readOffered('RESOURCE', { uri: 'a:b' })).toMatchObject({ reason: expect.stringContaining('name: ') });
+  expect(readOffered('RESOURCE', { uri: 'docs/readme', name: 'b' })).toMatchObject({ reason: 'its uri is none' });
   expect(readOffered('RESOURCE_TEMPLATE', { uriTemplate: 'a:{b}', name: 'b', mimeType: 1 })).toMatchObject({
     reason: expect.stringContaining('mimeType: '),
   });

@@ -46,7 +46,9 @@ const specTypes = {
 } as const;
 
 /** Why MCP does not know it as one of its kind: a client that checks what it is sent would refuse the whole list that it is in. */
-const illFormed = (kind: ListedKind, value: object): string | undefined => {
+const illFormed = (kind: ListedKind, name: string, value: object): string | undefined => {
+  // The schema's types take any string for one; Python's SDK does not.
+  if (kind === 'RESOURCE' && !URL.canParse(name)) return 'its uri is none';
   const checked = specTypes[kind]['~standard'].validate(value);
   const issue = 'issues' in checked ? checked.issues?.[0] : undefined;
   return issue && `${(issue.path ?? []).join('.')}: ${issue.message}`;
@@ -91,7 +93,7 @@ export const readOffered = (
   const ill = kind === 'TOOL' && illMirrored(listed.inputSchema);
   if (ill) return without(ill);
   const value = lasting(kind, listed);
-  const odd = illFormed(kind, value);
+  const odd = illFormed(kind, name, value);
   return odd === undefined ? pinned(kind, name, value, clean) : without(odd.slice(0, 200));
 };
 
