@@ -12,7 +12,8 @@ import { describeServices, services } from '../services/index.ts';
 import { type Environment, readEnvironment } from '../services/runtime/environment.ts';
 import { applyTopics, type GovernanceOptions } from '../services/runtime/governance/index.ts';
 import type { KafkaOptions } from '../services/runtime/kafka/connection.ts';
-import { type RunningProcess, startProcess } from '../services/runtime/process.ts';
+import { patiently } from '../services/runtime/patiently.ts';
+import { type ProcessOptions, type RunningProcess, startProcess } from '../services/runtime/process.ts';
 import type { RegistryOptions } from '../services/runtime/registry.ts';
 import { untilSignalled } from '../services/runtime/signals.ts';
 import { provisionAgents } from './provision-agents.ts';
@@ -162,7 +163,7 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
     for (const drift of left) say(`  left: ${drift.what}`);
     stopping.signal.throwIfAborted();
     say(`\n${describeServices(services)}\n`);
-    const running = await startProcess({
+    const options: ProcessOptions = {
       ...cluster,
       topicPrefix,
       host,
@@ -173,7 +174,8 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
       alsoWrites: ['MeshConfigured'],
       logger,
       environment: await withSigningKey(example.env, DATA),
-    });
+    };
+    const running = await patiently(() => startProcess(options), logger, stopping.signal);
     undo.push(running.stop);
     await applyFile(path, running, example.env, governed);
     const watch = await watchMeshFile(path, async () => {

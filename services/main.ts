@@ -2,11 +2,10 @@
  * Starts the services named on the command line, or all of them, on the cluster that the environment names:
  *   node services/main.ts policy routing
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import pino, { type Logger } from 'pino';
+import pino from 'pino';
 import { describeServices, services } from './index.ts';
 import { readEnvironment } from './runtime/environment.ts';
-import { isOutage } from './runtime/errors.ts';
+import { patiently } from './runtime/patiently.ts';
 import { startProcess } from './runtime/process.ts';
 import { untilSignalled } from './runtime/signals.ts';
 
@@ -15,22 +14,6 @@ const usage = `usage: node services/main.ts [service ...]
 Starts the services named, or all of them: ${services.map((s) => s.name).join(', ')}.
 KAFKA_BROKERS and SCHEMA_REGISTRY_URL say where the cluster is; \`parley topics apply\` prepares it.
 GET /healthz, /readyz and /metrics on PARLEY_HOST:PARLEY_PORT (127.0.0.1:4000).`;
-
-/** A broker or the registry may be just starting, or a leader being elected. */
-const PATIENCE_MS = 60_000;
-const RETRY_MS = 2_000;
-
-const patiently = async <T>(attempt: () => Promise<T>, logger: Logger): Promise<T> => {
-  for (const until = Date.now() + PATIENCE_MS; ; ) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!isOutage(error) || Date.now() > until) throw error;
-      logger.warn({ err: error }, 'the cluster does not answer, trying again');
-      await sleep(RETRY_MS);
-    }
-  }
-};
 
 const start = async (names: readonly string[]): Promise<void> => {
   const unknown = names.filter((name) => !services.some((s) => s.name === name));

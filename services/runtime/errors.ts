@@ -22,6 +22,7 @@ export class RuntimeError extends Error {
 export const isLogUnavailable = (error: unknown): boolean =>
   error instanceof RuntimeError && error.code === 'PARLEY_LOG_UNAVAILABLE';
 
-/** Whether an error of kafkajs is one that may be over in a while: a broker that is away, a leader that is being elected. */
+/** Whether an error may be over in a while: a broker that is away, a leader that is being elected, a cluster under load. */
 export const isOutage = (error: unknown): boolean =>
-  error instanceof Error && error.name.startsWith('KafkaJS') && !error.name.includes('SASL');
+  isLogUnavailable(error) ||
+  (error instanceof Error && error.name.startsWith('KafkaJS') && !error.name.includes('SASL'));

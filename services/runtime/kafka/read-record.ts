@@ -86,7 +86,7 @@ export const createRecordReader = (
     try {
       return await Promise.race([work(() => closed || performance.now() > end), late]);
     } catch (error) {
-      throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', `a record of ${topic} could not be read`, error);
+      throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', `Kafka did not give a record of ${topic} in time`, error);
     } finally {
       timer.abort();
       late.catch(() => {});
