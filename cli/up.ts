@@ -122,7 +122,7 @@ const proveTools = async (url: string, running: RunningProcess, dir: string) => 
   );
 };
 
-const ready = (url: string, path: string): string => `
+const ready = (url: string, path: string, { kafka, registry }: Cluster): string => `
 Ready at ${url}/v1: any OpenAI client works against it. A call to paste:
 
   ${curl(url)}
@@ -134,6 +134,11 @@ Where to look:  npm run -s parley -- tail          events as they happen
                 ${url}/metrics   /healthz   /readyz
                 ${path}                            saving it puts it in force
                 ${join(DATA, 'parley.log')}
+
+Other programs beside it (agents, consumers, more services) find the log by
+
+  export KAFKA_BROKERS=${kafka.brokers.join(',')} SCHEMA_REGISTRY_URL=${registry.url}
+
 Ctrl-C stops everything; the conversations stay.`;
 
 const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<void> => {
@@ -190,7 +195,7 @@ const up = async ({ mesh, proof }: { mesh?: string; proof: boolean }): Promise<v
       await proveAgent(running.url, running, cluster, topicPrefix);
       await proveTools(running.url, running, example.env.EXAMPLE_DIR!);
     }
-    say(ready(running.url, path));
+    say(ready(running.url, path, cluster));
     await signalled;
     say('\nStopping: calls in flight are finished first.');
   } finally {
