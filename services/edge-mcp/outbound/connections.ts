@@ -1,10 +1,8 @@
 /** The MCP servers of the configuration, as the outbound edge and the catalogue reach them: one pool of connections per process. */
 import type { FetchLike } from '@modelcontextprotocol/client';
-import { derivedId, newId } from '../../runtime/event.ts';
-import type { Event } from '../../runtime/log.ts';
 import { createDispatchers, type Dispatchers } from '../../runtime/outbound/dispatchers.ts';
-import { type Ready, readyFor } from '../../runtime/outbound/ready.ts';
-import { credentialsOf, MissingVariable, oauthOf, secretsOf, tellable } from '../../runtime/outbound/secrets.ts';
+import type { Ready } from '../../runtime/outbound/ready.ts';
+import { tellable } from '../../runtime/outbound/secrets.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { ask } from './ask.ts';
 import { CallFailed } from './call-failed.ts';
@@ -13,6 +11,8 @@ import { authorizationFetch } from './login/authorization-fetch.ts';
 import type { Login } from './login/login.ts';
 import { obtainedLogin } from './login/obtained-login.ts';
 import { clientCredentials, type OAuthSettings } from './login/providers.ts';
+import { idOf, type Prepared, prepare, serverOf } from './prepare.ts';
+import { stateChanges } from './state-changes.ts';
 import { createStdioUpstream } from './stdio-upstream.ts';
 import type { Upstream } from './upstream.ts';
 import { createWatch, type Watch } from './watch.ts';
@@ -77,14 +77,6 @@ export interface Reached {
   release(): void;
 }
 
-interface Prepared {
-  settings: string;
-  ready: Ready;
-  env: Record<string, string>;
-  oauth: OAuthSettings | null;
-  secrets: string[];
-}
-
 interface Entry {
   settings: string;
   ready: Ready;
@@ -110,54 +102,17 @@ export type PersonsLogins = (to: LoggingIn) => Login;
 /** How often it is looked whether a server is configured still. */
 const TIDY_MS = 10_000;
 
-/** Less than half of how often a resource is told of at most. */
-const SAME_CHANGE_MS = 400;
-
-const idOf = (server: string) => `mcp:${server}`;
-const serverOf = (connection: string) => connection.slice('mcp:'.length);
-
 /** @param dispatchers closed with the connections */
 export const createConnections = (
   context: ServiceContext,
   personsLogins: PersonsLogins,
   dispatchers: Dispatchers = createDispatchers(),
 ): Connections => {
-  const { environment, log, now } = context;
   const logger = context.logger.child({ service: 'edge-mcp', side: 'outbound' });
   const entries = new Map<string, Entry>();
   const watches = new Map<string, Watch>();
   const retiring = new Set<Promise<void>>();
   let isClosed = false;
-
-  const envOf = ({ connection }: Ready): Record<string, string> =>
-    Object.fromEntries(
-      Object.entries(connection.process?.env ?? {}).map(([name, value]) => [
-        name,
-        credentialsOf({ credential: value, headers: {} }, environment).secret ?? '',
-      ]),
-    );
-
-  /** @throws CallFailed where a variable is missing, or the server is not configured */
-  const prepare = (id: string): Prepared => {
-    const ready = readyFor(context, { target: { id, connection: id, name: serverOf(id) } });
-    if ('kind' in ready) throw new CallFailed('MISCONFIGURED', ready.failure.message, false);
-    try {
-      const env = envOf(ready);
-      const { connection, secret, headers } = ready;
-      const ofProcess = { credential: null, headers: connection.process?.env ?? {} };
-      const oauth = connection.oauth && oauthOf(connection.oauth, environment);
-      const secrets = [
-        ...secretsOf(connection, { secret, headers }),
-        ...secretsOf(ofProcess, credentialsOf(ofProcess, environment)),
-        ...[oauth?.clientSecret, oauth?.privateKey].filter((one) => typeof one === 'string'),
-      ];
-      return { settings: JSON.stringify([ready, env, oauth]), ready, env, oauth, secrets };
-    } catch (error) {
-      if (error instanceof MissingVariable)
-        throw new CallFailed('MISCONFIGURED', `For ${id}, ${error.message}.`, false);
-      throw error;
-    }
-  };
 
   const retire = (id: string, entry: Entry) => {
     if (entries.get(id) === entry) entries.delete(id);
@@ -206,7 +161,7 @@ export const createConnections = (
 
   const entryOf = (id: string): Entry => {
     if (isClosed) throw new CallFailed('CONNECT_FAILED', 'The mesh is stopping.', false);
-    const prepared = prepare(id);
+    const prepared = prepare(context, id);
     const known = entries.get(id);
     if (known?.settings === prepared.settings) return known;
     if (known) retire(id, known);
@@ -231,20 +186,6 @@ export const createConnections = (
     };
   };
 
-  /** Another process may be told by the server of the same change: they say the same event. */
-  const changeOf = (server: string, uri: string) => derivedId(server, uri, Math.floor(now() / SAME_CHANGE_MS));
-
-  const state = (
-    said: Pick<Event<'ResourceChanged'>, 'type' | 'data'> | Pick<Event<'ListChanged'>, 'type' | 'data'>,
-    id = newId(),
-  ) => {
-    const { server } = said.data;
-    const event = { id, source: 'edge-mcp', key: server, time: now(), correlationId: '', causationId: '' };
-    log
-      .append([{ ...event, ...said, traceparent: '' } as Event])
-      .catch((error: unknown) => logger.warn({ err: error, server }, `${said.type} was lost`));
-  };
-
   const watchOf = (server: string): Watch => {
     const known = watches.get(server);
     if (known) return known;
@@ -252,21 +193,14 @@ export const createConnections = (
       const { upstream, ready } = entryOf(idOf(server));
       return { standing: await upstream.standing(signal), limits: ready.connection };
     };
-    const watch = createWatch(
-      standing,
-      {
-        resource: (uri) => state({ type: 'ResourceChanged', data: { server, uri } }, changeOf(server, uri)),
-        list: (kind) => state({ type: 'ListChanged', data: { server, kind } }),
-      },
-      logger.child({ server }),
-    );
+    const watch = createWatch(standing, stateChanges(context, logger, server), logger.child({ server }));
     watches.set(server, watch);
     return watch;
   };
 
   const isCurrent = (id: string, { settings }: Entry): boolean => {
     try {
-      return prepare(id).settings === settings;
+      return prepare(context, id).settings === settings;
     } catch {
       return false;
     }
@@ -282,7 +216,7 @@ export const createConnections = (
       for (const { upstream } of entries.values()) upstream.rootsChanged(conversation);
     },
     loggingIn: (server) => {
-      const to = loggingIn(server, prepare(idOf(server)));
+      const to = loggingIn(server, prepare(context, idOf(server)));
       if (to?.settings.grant === 'authorization_code') return to;
       throw new CallFailed('MISCONFIGURED', `No person logs in to ${server}: see its oauth in mesh.yaml.`, false);
     },
