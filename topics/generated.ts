@@ -37,7 +37,6 @@ export interface EventData {
   ServerObserved: mesh.ServerObserved;
   DefinitionObserved: mesh.DefinitionObserved;
   RequestDispatched: mesh.RequestDispatched;
-  RequestUnroutable: mesh.RequestUnroutable;
   IdempotencyKeyUsed: mesh.IdempotencyKeyUsed;
   InputProvided: mesh.InputProvided;
   LoggedIn: mesh.LoggedIn;
@@ -55,6 +54,7 @@ export interface EventData {
   ResponseChunk: mesh.ResponseChunk;
   ResponseCompleted: mesh.ResponseCompleted;
   ResponseFailed: mesh.ResponseFailed;
+  RequestUnroutable: mesh.RequestUnroutable;
   DefinitionReviewed: mesh.DefinitionReviewed;
   ResourceChanged: mesh.ResourceChanged;
   ListChanged: mesh.ListChanged;
@@ -100,7 +100,6 @@ export const topicOf = {
   ServerObserved: 'mesh.definitions',
   DefinitionObserved: 'mesh.definitions',
   RequestDispatched: 'mesh.dispatches',
-  RequestUnroutable: 'mesh.dispatches',
   IdempotencyKeyUsed: 'mesh.idempotency-keys',
   InputProvided: 'mesh.inputs',
   LoggedIn: 'mesh.logins',
@@ -118,6 +117,7 @@ export const topicOf = {
   ResponseChunk: 'mesh.responses',
   ResponseCompleted: 'mesh.responses',
   ResponseFailed: 'mesh.responses',
+  RequestUnroutable: 'mesh.responses',
   DefinitionReviewed: 'mesh.reviews',
   ResourceChanged: 'mesh.server-changes',
   ListChanged: 'mesh.server-changes',
@@ -138,26 +138,26 @@ export interface Writes {
   'agent': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded';
   'audit': 'AuditEntry' | 'EventDeadLettered';
   'configuration': 'MeshConfigured' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'DefinitionReviewed' | 'EffectSettled';
-  'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'PushDelivered' | 'PushFailed' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
-  'edge-agents': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentCardPublished' | 'AgentCardRefused' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
-  'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
-  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged';
+  'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'PushDelivered' | 'PushFailed' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable';
+  'edge-agents': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentCardPublished' | 'AgentCardRefused' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
+  'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable';
+  'edge-mcp': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'ServerObserved' | 'DefinitionObserved' | 'IdempotencyKeyUsed' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged';
   'metering': 'EventDeadLettered' | 'UsageRecorded';
   'policy': 'EventDeadLettered' | 'RequestPermitted' | 'RequestDenied';
-  'routing': 'BreakerOpened' | 'BreakerClosed' | 'EventDeadLettered' | 'RequestDispatched' | 'RequestUnroutable';
-  'task-state': 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
+  'routing': 'BreakerOpened' | 'BreakerClosed' | 'EventDeadLettered' | 'RequestDispatched' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable';
+  'task-state': 'CancelRequested' | 'TaskCancelRequested' | 'EventDeadLettered' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
 }
 
 /** Which events a service may read. */
 export interface Reads {
   'agent': 'MessageDelivered' | 'CallAnswered' | 'CallUpdated' | 'TimerElapsed' | 'CancelDelivered' | 'ReportReturned' | 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded';
-  'audit': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'AuditEntry' | 'BreakerOpened' | 'BreakerClosed' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'PushDelivered' | 'PushFailed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
+  'audit': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'AuditEntry' | 'BreakerOpened' | 'BreakerClosed' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'PushDelivered' | 'PushFailed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'DefinitionReviewed' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
   'configuration': 'MeshConfigured';
-  'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot';
-  'edge-agents': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded' | 'AgentCardPublished' | 'AgentCardRefused' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
-  'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'EffectSettled';
-  'edge-mcp': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'RequestUnroutable' | 'IdempotencyKeyUsed' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
-  'metering': 'MeshConfigured' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed';
+  'edge-a2a': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'IdempotencyKeyUsed' | 'PushConfigurationSet' | 'PushConfigurationDeleted' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot';
+  'edge-agents': 'AgentAnnounced' | 'AgentReported' | 'AgentCalled' | 'AgentSlept' | 'StepRecorded' | 'AgentCardPublished' | 'AgentCardRefused' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'TaskUpdated' | 'ReportRefused' | 'TaskSnapshot' | 'TimerSet' | 'TimerFired' | 'TimerCleared';
+  'edge-llm': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'RequestDispatched' | 'IdempotencyKeyUsed' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'EffectSettled';
+  'edge-mcp': 'AgentCardPublished' | 'AgentCardRefused' | 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied' | 'ServerObserved' | 'DefinitionObserved' | 'RequestDispatched' | 'IdempotencyKeyUsed' | 'InputProvided' | 'LoggedIn' | 'LoggedOut' | 'LoginRefused' | 'RequestReceived' | 'AuthenticationFailed' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable' | 'DefinitionReviewed' | 'ResourceChanged' | 'ListChanged' | 'SessionChanged' | 'RootsChanged' | 'EffectSettled' | 'TaskUpdated' | 'ReportRefused';
+  'metering': 'MeshConfigured' | 'ResponseChunk' | 'ResponseCompleted' | 'ResponseFailed' | 'RequestUnroutable';
   'policy': 'MeshConfigured' | 'ServerObserved' | 'DefinitionObserved' | 'RequestReceived' | 'AuthenticationFailed' | 'DefinitionReviewed';
   'routing': 'AttemptBegun' | 'AttemptFailed' | 'ProbeSucceeded' | 'BreakerOpened' | 'BreakerClosed' | 'MeshConfigured' | 'RequestPermitted' | 'RequestDenied';
   'task-state': 'CancelRequested' | 'TaskCancelRequested' | 'MeshConfigured' | 'TaskReported' | 'CallReported' | 'SleepReported' | 'TimerSet' | 'TimerFired' | 'TimerCleared';

@@ -5,6 +5,7 @@ import { derivedId } from '../runtime/event.ts';
 import type { AnyRecorded, Event, Log } from '../runtime/log.ts';
 import { createMemoryLog, MemoryCluster } from '../runtime/memory-log.ts';
 import type { Folded } from '../runtime/processor.ts';
+import { headersOf } from '../runtime/recorded.ts';
 import { type AuditState, auditProcessor } from './audit.ts';
 import { append, type Evidence, hashOf, type Link, NO_HASH } from './chain.ts';
 import { blank } from './evidence-for-tests.ts';
@@ -13,7 +14,7 @@ import { type AuditedType, auditedTypes } from './summary.ts';
 import { verifyAudit } from './verify.ts';
 
 const NOW = Date.now();
-const codec = await createCodec(localSchemaIds(), ['AuditEntry', 'RequestPermitted']);
+const codec = await createCodec(localSchemaIds(), ['AuditEntry', 'RequestPermitted', 'RequestUnroutable']);
 
 interface Mesh {
   cluster: MemoryCluster;
@@ -291,6 +292,28 @@ describe('audit verify', () => {
     const { findings, partitions } = await verify();
     expect(findings).toEqual([]);
     expect(partitions[0]).toMatchObject({ entries: 8 + 1 + 3, last: 8 + 3, repeated: 0, beside: 1 });
+  });
+
+  test('a RequestUnroutable where it was stated before it had its place among the other ends', async () => {
+    mesh = await audited();
+    const [received] = served('acme:c1');
+    const { subject, action, resource } = (received as Event<'RequestReceived'>).data.request;
+    const told = { subject, action, resource, reason: 'NO_TARGET', attempts: 0, failure: null } as const;
+    const unroutable: Event<'RequestUnroutable'> = {
+      ...received!,
+      id: 'unroutable',
+      type: 'RequestUnroutable',
+      source: 'routing',
+      data: { ...told, configurationVersion: 'v1' },
+    };
+    const { partition } = mesh;
+    const headers = Object.fromEntries(Object.entries(headersOf(unroutable)).map(([k, v]) => [k, Buffer.from(v)]));
+    const value = codec.encode('RequestUnroutable', unroutable.data);
+    mesh.cluster.put({ topic: 'mesh.dispatches', partition, key: Buffer.from('acme:c1'), value, headers, time: NOW });
+    await mesh.auditAll();
+    const { findings, coverage } = await verify();
+    expect(findings).toEqual([]);
+    expect(coverage.find(({ topic }) => topic === 'mesh.dispatches')).toMatchObject({ audited: 3, unreadable: 0 });
   });
 
   test('the first entries, gone before their time', async () => {

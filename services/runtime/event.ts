@@ -26,11 +26,17 @@ export const newId = (now = Date.now()): string => uuid(now.toString(16).padStar
 export const derivedId = (...parts: readonly (string | number)[]): string =>
   uuid(hash('sha1', parts.join('\n'), 'hex'), '8');
 
+const ends: ReadonlySet<EventType> = new Set(['RequestUnroutable', 'ResponseCompleted', 'ResponseFailed']);
+
+/** Whether it is the end of a request that was permitted. */
+export const isEnd = (type: EventType): boolean => ends.has(type);
+
 /** What an event follows from: another event, or the request that an edge is about to state. */
 export type Cause = Pick<Event, 'id' | 'key' | 'correlationId' | 'traceparent'>;
 
 /**
- * An event of `source` that follows from `cause`: in its conversation, of its request, in its trace.
+ * An event of `source` that follows from `cause`: in its conversation, of its request, in its trace. All ends of a request have
+ * one id, whoever states them and of whichever attempt: they are in one partition, and all who read it count the first.
  * @param index which of the events that this source derives from the cause; makes the id.
  * @param time when it is stated, milliseconds since the epoch.
  */
@@ -42,7 +48,7 @@ export const follow = <T extends EventType>(
   data: EventData[T],
   time: number,
 ): Event<T> => ({
-  id: derivedId(cause.id, source, index),
+  id: isEnd(type) ? derivedId(cause.correlationId, 'outcome') : derivedId(cause.id, source, index),
   type,
   source,
   key: cause.key,

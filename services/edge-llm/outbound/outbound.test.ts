@@ -143,7 +143,7 @@ describe('a dispatch', () => {
     const dispatch = await w.dispatch();
     const [completed] = await w.until('ResponseCompleted');
     expect(completed).toMatchObject({
-      id: derivedId(dispatch.correlationId, 'edge-llm', 'outcome'),
+      id: derivedId(dispatch.correlationId, 'outcome'),
       source: 'edge-llm',
       key: 'context-1',
       correlationId: dispatch.correlationId,
@@ -423,7 +423,7 @@ describe('after a crash', () => {
     await edge.log.crash();
     await w.edge({ graceMs: 0 });
     const [failed] = await w.until('ResponseFailed');
-    expect(failed).toMatchObject({ id: derivedId(dispatch.correlationId, 'edge-llm', 'outcome') });
+    expect(failed).toMatchObject({ id: derivedId(dispatch.correlationId, 'outcome') });
     expect(failed!.data).toMatchObject({ failure: { reason: 'OUTCOME_UNKNOWN' }, chunks: 0, meters: {} });
     expect(upstream.received).toHaveLength(1);
   });

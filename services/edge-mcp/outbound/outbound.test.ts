@@ -26,7 +26,7 @@ describe.each([
     expect(result._meta.told['example.com/own']).toBe('kept');
     expect(w.types(call)).toEqual(['AttemptBegun', 'ResponseCompleted']);
     const [completed] = await w.wait('ResponseCompleted', call);
-    expect(completed!.id).toBe(derivedId(call.correlationId, 'edge-mcp', 'outcome'));
+    expect(completed!.id).toBe(derivedId(call.correlationId, 'outcome'));
     expect(completed!.data.meters).toMatchObject({ tool_calls: 1, response_bytes: completed!.data.message.length });
     expect(server.of('tools/call')[0]?.headers.authorization).toBe('Bearer sk-from-environment');
     expect(w.spans).toMatchObject([{ name: 'tools/call echo', error: undefined }]);

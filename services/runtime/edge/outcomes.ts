@@ -8,8 +8,8 @@ export const outcomeTypes = [
   'ResponseFailed',
 ] as const satisfies readonly EventType[];
 
-/** Where they are. */
+/** Where they are. In mesh.dispatches are those that were stated before RequestUnroutable had its place among the other ends. */
 export const outcomeTopics = ['mesh.decisions', 'mesh.dispatches', 'mesh.responses'] as const;
 
-/** Answers are waited for; refusals are rare and lie among records that are heard by policy's and routing's readers. */
-export const outcomesHeard = { topics: ['mesh.responses'], rarer: ['mesh.decisions', 'mesh.dispatches'] } as const;
+/** Answers are waited for; denials are rare and lie among records that are heard by policy's readers. */
+export const outcomesHeard = { topics: ['mesh.responses'], rarer: ['mesh.decisions'] } as const;

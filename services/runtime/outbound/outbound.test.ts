@@ -74,8 +74,7 @@ const world = async () => {
     return { ...running, stop, log: own, performed, unfinished, assigned };
   };
 
-  const dispatch = async (taskId: string, protocol = 'a2a') => {
-    const id = newId();
+  const dispatch = async (taskId: string, protocol = 'a2a', id = newId()) => {
     const event: Event<'RequestDispatched'> = {
       id: newId(),
       type: 'RequestDispatched',
@@ -198,4 +197,28 @@ test('what was begun by an instance that is gone is closed; what others said is 
   await w.dispatch('three');
   await until(() => next.performed.length === 1);
   expect(next.performed[0]!.taskId).toBe('three');
+});
+
+test('a request that has its end is not performed again, by this instance or the next', async () => {
+  const w = await world();
+  const performed: string[] = [];
+  const ending: Partial<Edge> = {
+    perform: async (tenure, dispatch, { taskId }) => {
+      performed.push(taskId);
+      const say = saying('edge-a2a', dispatch, '', Date.now);
+      await tenure.persist([responseFailed(say, dispatch.data, failedOf('UNSPECIFIED', 'ended'), 0)]);
+    },
+  };
+  const first = await w.edge(ending);
+  const { correlationId } = await w.dispatch('one');
+  await until(() => w.types().includes('ResponseFailed'));
+  await w.dispatch('again', 'a2a', correlationId);
+  await w.dispatch('two');
+  await until(() => performed.includes('two'));
+  await first.stop();
+  await w.dispatch('again', 'a2a', correlationId);
+  await w.edge(ending);
+  await w.dispatch('three');
+  await until(() => performed.includes('three'));
+  expect(performed).toEqual(['one', 'two', 'three']);
 });

@@ -8,6 +8,7 @@ import type * as mesh from '../../../schemas/generated.ts';
 import type { EventType, ServiceName } from '../../../topics/index.ts';
 import { burying } from '../dead-letter.ts';
 import { isLogUnavailable } from '../errors.ts';
+import { isEnd } from '../event.ts';
 import { createLanes } from '../lanes.ts';
 import type { AnyRecorded, AssignedPartition } from '../log.ts';
 import { RecentIds } from '../recent-ids.ts';
@@ -102,10 +103,14 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
   const said = new Map<number, Said<Unfinished>>();
   /** What was done with here, tenures before included: recalling may miss what is said meanwhile. */
   const finished = new RecentIds();
+  /** Requests that have their end, as this instance said it. */
+  const ended = new RecentIds();
   /** By dispatch, and by request. */
   const flights = new Map<string, Flight>();
   const byRequest = new Map<string, Flight>();
-  const tenures = createTenures(context, times.retryMs);
+  const tenures = createTenures(context, times.retryMs, (events) => {
+    for (const { type, correlationId } of events) if (isEnd(type)) ended.add(correlationId);
+  });
 
   const cancelled = await followCancelledRequests(log, context.now(), logger, (requestId, aborted) =>
     byRequest.get(requestId)?.controller.abort(aborted),
@@ -148,6 +153,9 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
 
   const finish = async (dispatch: Dispatch, flight: Flight) => {
     await flight.tenure.untilOurs();
+    // Routing heard late of a failure of an instance that was given up, and the attempt was made by another.
+    const { partition, correlationId } = dispatch;
+    if (ended.has(correlationId) || said.get(partition)?.ended.has(correlationId)) return;
     try {
       await perform(dispatch, flight);
     } catch (error) {

@@ -4,7 +4,7 @@
  */
 import type * as mesh from '../../../schemas/generated.ts';
 import type { EventData, Writes } from '../../../topics/index.ts';
-import { derivedId, follow } from '../event.ts';
+import { follow } from '../event.ts';
 import type { Event, Recorded } from '../log.ts';
 import { type Fault, faultOf } from './faults.ts';
 
@@ -51,15 +51,6 @@ type OfDispatch = 'AttemptBegun' | 'AttemptFailed' | 'ResponseCompleted' | 'Resp
 /** As `saying` makes it. */
 export type Say = <T extends OfDispatch>(index: string, type: T, data: EventData[T]) => Event<T>;
 
-/**
- * The end of a request. Whatever it is and whichever attempt it is of, it has one id: should two instances state one each, all
- * who read it count the first.
- */
-const outcome = <T extends 'ResponseCompleted' | 'ResponseFailed'>(say: Say, type: T, data: EventData[T]): Event<T> => {
-  const event = say('outcome', type, data);
-  return { ...event, id: derivedId(event.correlationId, event.source, 'outcome') };
-};
-
 const asked = ({ request, target, attempt }: mesh.RequestDispatched) => ({
   subject: request.subject,
   action: request.action,
@@ -83,7 +74,7 @@ export const attemptBegun = (say: Say, { target, attempt }: mesh.RequestDispatch
 
 /** The end of a request without an answer. @param chunks how many of its answer were stated. */
 export const responseFailed = (say: Say, data: mesh.RequestDispatched, failed: Failed, chunks: number) =>
-  outcome(say, 'ResponseFailed', {
+  say('outcome', 'ResponseFailed', {
     ...asked(data),
     failure: failed.failure,
     chunks,
@@ -111,7 +102,7 @@ export const attemptFailed = (say: Say, data: mesh.RequestDispatched, fault: Fau
 /** The end of a request with its answer. @param chunks how many of it were stated. */
 export const responseCompleted = (say: Say, data: mesh.RequestDispatched, completed: Completed, chunks: number) => {
   const { status, headers, message, meters, estimated, startedAt, firstByteAt } = completed;
-  return outcome(say, 'ResponseCompleted', {
+  return say('outcome', 'ResponseCompleted', {
     ...asked(data),
     status,
     headers,

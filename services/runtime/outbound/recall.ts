@@ -1,5 +1,6 @@
 /** What an outbound edge said before about dispatches that it may be handed again. */
 import type { EventType, ServiceName, TopicName } from '../../../topics/index.ts';
+import { isEnd } from '../event.ts';
 import type { AnyRecorded, AssignedPartition, Log } from '../log.ts';
 import { RecentIds } from '../recent-ids.ts';
 import { RECALL_MARGIN_MS } from '../times.ts';
@@ -7,6 +8,8 @@ import { RECALL_MARGIN_MS } from '../times.ts';
 /** Of one partition; by the ids of dispatches. */
 export interface Said<Unfinished> {
   finished: RecentIds;
+  /** Ids of requests of which the end is said. */
+  ended: RecentIds;
   /** What is known of a dispatch that was begun, and of whose end nothing is said. */
   unfinished: Map<string, Unfinished>;
 }
@@ -19,7 +22,11 @@ export interface Recalling<Unfinished, T extends EventType = EventType> {
   add(said: Said<Unfinished>, event: AnyRecorded<T>): void;
 }
 
-export const nothingSaid = <Unfinished>(): Said<Unfinished> => ({ finished: new RecentIds(), unfinished: new Map() });
+export const nothingSaid = <Unfinished>(): Said<Unfinished> => ({
+  finished: new RecentIds(),
+  ended: new RecentIds(),
+  unfinished: new Map(),
+});
 
 /** Notes that a dispatch is done with. */
 export const finish = ({ finished, unfinished }: Said<unknown>, id: string): void => {
@@ -47,6 +54,7 @@ export const recall = async <Unfinished, T extends EventType>(
     (record) => {
       const of = record.source === name ? said.get(record.partition) : undefined;
       try {
+        if (of && isEnd(record.type)) of.ended.add(record.correlationId);
         if (of) add(of, record as AnyRecorded<T>);
       } catch (error) {
         unreadable(record, error);

@@ -28,8 +28,15 @@ const MAX_RETRY_MS = 5_000;
 /** How often it is asked again whose a partition is. */
 const UNSURE_MS = 50;
 
-/** @param retryMs the first wait before something is appended again. */
-export const createTenures = (context: ServiceContext, retryMs: number) => {
+/**
+ * @param retryMs the first wait before something is appended again.
+ * @param appended told what is in the log.
+ */
+export const createTenures = (
+  context: ServiceContext,
+  retryMs: number,
+  appended: (events: readonly Event[]) => void = () => {},
+) => {
   const { log, logger } = context;
   const halted = new AbortController();
   const open = new Map<number, { tenure: Tenure; over: AbortController }>();
@@ -43,6 +50,7 @@ export const createTenures = (context: ServiceContext, retryMs: number) => {
       await before();
       try {
         await log.append(events);
+        appended(events);
         return;
       } catch (error) {
         if (halted.signal.aborted || !isLogUnavailable(error)) throw error;
