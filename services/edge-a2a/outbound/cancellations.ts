@@ -61,7 +61,7 @@ export const createCancellations = (
   { agents, followers, tasks }: { agents: Agents; followers: Followers; tasks: OpenTasks },
   times: CancelTimes,
 ) => {
-  const underWay = new Map<string, Promise<void>>();
+  const underWay = new Map<string, { tenure: Tenure; done: Promise<void> }>();
 
   const find = ({ data, key, id }: Cancel): Known | undefined => {
     const { taskId, agent } = data;
@@ -137,24 +137,27 @@ export const createCancellations = (
     if (isTerminal(stateOf(update) ?? TaskState.TASK_STATE_UNSPECIFIED)) followers.end(taskId);
   };
 
-  /** Cancels the task unless that is under way. Never throws. */
+  /** Cancels the task unless that is under way: what an earlier tenure began may never be said. Never throws. */
   const begin = (cancel: Cancel, tenure: Tenure): void => {
     const { taskId } = cancel.data;
-    if (underWay.has(taskId) || tenure.signal.aborted) return;
+    const going = underWay.get(taskId);
+    if (tenure.signal.aborted || (going && !going.tenure.signal.aborted)) return;
     const done = perform(cancel, tenure)
       .catch((error: unknown) => {
         if (!tenure.signal.aborted)
           tenure.context.logger.error({ err: error, task: taskId }, 'a task could not be cancelled');
       })
-      .finally(() => underWay.delete(taskId));
-    underWay.set(taskId, done);
+      .finally(() => {
+        if (underWay.get(taskId)?.tenure === tenure) underWay.delete(taskId);
+      });
+    underWay.set(taskId, { tenure, done });
   };
 
   return {
     begin,
     /** Resolves once none is under way. */
     idle: async (): Promise<void> => {
-      await Promise.all(underWay.values());
+      await Promise.all([...underWay.values()].map(({ done }) => done));
     },
   };
 };

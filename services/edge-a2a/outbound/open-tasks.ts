@@ -6,7 +6,7 @@ import type { Log } from '../../runtime/log.ts';
 /** A task as `mesh.tasks` has it, less what only grows with its contents. */
 export type OpenTask = Pick<
   mesh.TaskSnapshot,
-  'taskId' | 'contextId' | 'agent' | 'subject' | 'state' | 'status' | 'parentTaskId' | 'turn' | 'remote'
+  'taskId' | 'contextId' | 'agent' | 'subject' | 'state' | 'status' | 'parentTaskId' | 'turn' | 'remote' | 'sequence'
 > & { partition: number };
 
 /** A task as its agent names it, and whose it is. */
@@ -39,7 +39,9 @@ export const followOpenTasks = async (
     (record) => {
       try {
         if (record.type !== 'TaskSnapshot') return;
-        const { taskId, contextId, agent, subject, state, status, parentTaskId, turn, remote } = record.data;
+        const { taskId, contextId, agent, subject, state, status, parentTaskId, turn, remote, sequence } = record.data;
+        // One that lands late, of an instance that was given up, leads back.
+        if (ended.has(taskId) || sequence < (open.get(taskId)?.sequence ?? 0)) return;
         const task = {
           taskId,
           contextId,
@@ -50,6 +52,7 @@ export const followOpenTasks = async (
           parentTaskId,
           turn,
           remote,
+          sequence,
           partition: record.partition,
         };
         const isOpen = !isTerminal(stateOfName(state));
