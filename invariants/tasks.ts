@@ -4,17 +4,7 @@ import { applyUpdate } from '../services/runtime/a2a/apply-update.ts';
 import { artifactDigest, statusDigest } from '../services/runtime/a2a/digests.ts';
 import { readUpdate } from '../services/runtime/a2a/json.ts';
 import { isTerminal, stateOfName } from '../services/runtime/a2a/states.ts';
-import {
-  about,
-  compare,
-  firstOfEach,
-  groupedBy,
-  invariant,
-  isReadable,
-  type LoggedRecord,
-  type Of,
-  ofTypes,
-} from './reading.ts';
+import { about, firstOfEach, groupedBy, invariant, type LoggedRecord, type Of, ofTypes } from './reading.ts';
 
 const SUBMITTED = 'TASK_STATE_SUBMITTED';
 
@@ -22,14 +12,9 @@ const SUBMITTED = 'TASK_STATE_SUBMITTED';
 export const updatesOf = (records: readonly LoggedRecord[]): Map<string, Of<'TaskUpdated'>[]> =>
   groupedBy(ofTypes(firstOfEach(records), 'TaskUpdated'), ({ data }) => data.taskId);
 
-/** What a reader of the compacted topic has of each task: the record that is last. */
+/** What a reader has of each task: the record that is last, unless one that was there before is said once more. */
 export const lastSnapshots = (records: readonly LoggedRecord[]): Map<string, Of<'TaskSnapshot'>> =>
-  new Map(
-    ofTypes(records, 'TaskSnapshot')
-      .filter(isReadable)
-      .toSorted(compare)
-      .map((record) => [record.data.taskId, record]),
-  );
+  new Map(ofTypes(firstOfEach(records), 'TaskSnapshot').map((record) => [record.data.taskId, record]));
 
 export const isEnded = (snapshot: Of<'TaskSnapshot'>): boolean => isTerminal(stateOfName(snapshot.data.state));
 

@@ -18,6 +18,7 @@ export const kinds = [
   'rebalance',
   'freeze',
   'zombie',
+  'cut off',
   'outage',
   'duplicate',
   'clock',
@@ -90,6 +91,16 @@ const freeze = (faulty: Faulty, process: Any) => {
   silence(faulty, process, frozen);
   life.freeze();
   world.after(frozen, `${process.name} thaws`, () => life.thaw((happen) => world.after(0, 'thaws', happen)));
+};
+
+/** A process that is given up, and what it had sent by then is in the log only once another has gone on from there. */
+const cutOff = (faulty: Faulty) => {
+  const { world } = faulty;
+  const { random } = world;
+  const process = random.pick(faulty.processes);
+  silence(faulty, process, random.between(SESSION_MS, 25_000));
+  const at = world.time.now() + SESSION_MS + random.between(0, 8_000);
+  world.after(random.between(0, SESSION_MS), `${process.name} is cut off`, () => process.log?.late(at), process.life);
 };
 
 const outage = ({ world, cluster }: Faulty) => {
@@ -166,6 +177,7 @@ const causes: Record<Kind, (faulty: Faulty) => void> = {
   freeze: (faulty) => freeze(faulty, faulty.world.random.pick(faulty.processes)),
   zombie: (faulty) =>
     silence(faulty, faulty.world.random.pick(faulty.processes), faulty.world.random.between(1_000, 25_000)),
+  'cut off': cutOff,
   outage,
   duplicate,
   clock: ({ world, processes }) => {

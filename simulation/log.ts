@@ -13,6 +13,8 @@ export interface SimulatedLog extends Log {
   readonly members: readonly Member[];
   /** Whether all that it was asked for is done. */
   idle(): boolean;
+  /** What it sends from now on arrives no earlier than `at`, milliseconds since the epoch. */
+  late(at: number): void;
   /** Its process has died. */
   abandon(): void;
 }
@@ -140,6 +142,7 @@ export const createSimulatedLog = (cluster: Cluster, life: Life, now: () => numb
       for (const member of [...members]) await member.close();
       for (const one of tails) one.close();
     },
+    late: (at) => producer.late(at),
     abandon: () => {
       for (const member of members) member.abandon();
       for (const one of tails) one.close();

@@ -24,6 +24,7 @@ export class Producer {
   readonly #life: Life;
   #waiting: Append[] = [];
   #busy = false;
+  #lateUntil = 0;
 
   constructor(cluster: Cluster, life: Life) {
     this.#cluster = cluster;
@@ -46,6 +47,11 @@ export class Producer {
       this.#waiting.push(append);
       this.#flush();
     });
+  }
+
+  /** What is sent from now on arrives no earlier than `at`, milliseconds since the epoch. */
+  late(at: number): void {
+    this.#lateUntil = at;
   }
 
   #flush(): void {
@@ -74,6 +80,11 @@ export class Producer {
     }
     if (random.chance(odds.appendFails)) {
       this.#fail(batch);
+      return;
+    }
+    const late = this.#lateUntil - world.time.now();
+    if (late > 0) {
+      this.#arrive(batch, late, random.between(0.1, 3));
       return;
     }
     const slow = random.chance(odds.appendSlow);

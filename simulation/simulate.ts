@@ -174,7 +174,11 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
       shown: shownIn(told),
       effects,
       endedAt: time.now(),
-      states: statesOf(processes, records),
+      states: statesOf(
+        processes,
+        records,
+        faults.some(({ kind }) => kind === 'cut off'),
+      ),
     };
     const violations = [
       ...check(evidence),

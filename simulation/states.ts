@@ -59,8 +59,15 @@ const tasksTwice = ({ name, held }: MeshProcess, records: readonly LoggedRecord[
   }));
 };
 
-/** @param records in the order of the log. */
-export const statesOf = (processes: readonly MeshProcess[], records: readonly LoggedRecord[]): StateTwice[] => {
+/**
+ * @param records in the order of the log.
+ * @param isLate whether what an instance that was given up had sent may have landed after another had taken over.
+ */
+export const statesOf = (
+  processes: readonly MeshProcess[],
+  records: readonly LoggedRecord[],
+  isLate: boolean,
+): StateTwice[] => {
   const version = records.findLast((record) => record.type === 'MeshConfigured')?.data as
     | { version: string }
     | undefined;
@@ -77,10 +84,10 @@ export const statesOf = (processes: readonly MeshProcess[], records: readonly Lo
     chains.set(record.partition, branches);
     logged.add(`${record.partition} ${sequence} ${hash}`);
   }
-  /** Of two branches of one length either may be gone on with. */
+  /** Of two branches of one length either may be gone on with, and with a shorter one until what landed late is recalled. */
   const headOf = (partition: number, held: Link | undefined) => {
     const head = chains.get(partition)?.head;
-    const isAsLong = held?.sequence === head?.sequence;
+    const isAsLong = isLate || held?.sequence === head?.sequence;
     return held && isAsLong && logged.has(`${partition} ${held.sequence} ${held.hash}`) ? held : head;
   };
   const ofTasks = processes.flatMap((process) => tasksTwice(process, records));
