@@ -140,7 +140,8 @@ const dispatchOf = (event: { data: { request: object } }) => ({
 });
 
 /** The event with other data. */
-const withData = <E extends object>(event: E, data: object): E => Object.create(event, { data: { value: data } }) as E;
+export const withData = <E extends object>(event: E, data: object): E =>
+  Object.create(event, { data: { value: data } }) as E;
 
 /** What is said of some type is said otherwise, or, where that is undefined, not at all. */
 const saying = (
@@ -198,6 +199,8 @@ const toolAsk: ToolAsk = {
   conversation: 'm',
   credential: KEY,
   key: '',
+  takesMs: 0,
+  task: undefined,
   wantsProgress: false,
   withinMs: 0,
   patienceMs: 0,

@@ -38,6 +38,7 @@ import type { HttpAgent } from './http-agent.ts';
 import { WayToAgents } from './http-agents.ts';
 import { createSimulatedLog, type SimulatedLog } from './log.ts';
 import type { Member } from './member.ts';
+import { sealingBy } from './sealing.ts';
 import { Life } from './time.ts';
 import { WayToServers } from './tools/servers.ts';
 import type { ToolServer } from './tools/tool-server.ts';
@@ -62,6 +63,8 @@ export interface Parts {
   processors(log: Log): AnyProcessor[];
   /** The log as one service sees it. */
   logOf(service: Part, log: Log): Log;
+  /** By which a process seals and opens. @param name of the process. */
+  keyOf(name: string): string;
   /** Types of records that agents do not find again when they look at what they said. */
   overlooked: readonly EventType[];
 }
@@ -97,6 +100,7 @@ export const wholeMesh: Parts = {
     tellingProcessor,
   ],
   logOf: (_, log) => log,
+  keyOf: () => 'the key of the mesh',
   overlooked: [],
 };
 
@@ -178,6 +182,7 @@ export class MeshProcess {
     const { logOf, processors } = this.#parts;
     const configuration = await followConfiguration(log, silent);
     const routes = createRoutes();
+    const sealing = sealingBy(this.#parts.keyOf(this.name));
     const context = (of: Part): ServiceContext => ({
       log: logOf(of, log),
       logger: silent,
@@ -189,7 +194,7 @@ export class MeshProcess {
       dataDir: undefined,
       grpcHost: '127.0.0.1',
       grpcPort: 0,
-      signing,
+      signing: { ...signing, ...sealing },
       now,
     });
     const undo = (running: RunningService) => this.#undo.push(() => running.stop());

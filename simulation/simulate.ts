@@ -22,6 +22,8 @@ import { drawToolAsks, type ToolAsk } from './tools/asks.ts';
 import { ToolClients } from './tools/clients.ts';
 import { drawServers, type ServerOffer } from './tools/offers.ts';
 import { createToolServers } from './tools/servers.ts';
+import type { TaskClients } from './tools/task-clients.ts';
+import { tasksTruth } from './tools/tasks-truth.ts';
 import { answersOf, callsOf, shownIn, toolsTruth } from './tools/truth.ts';
 import type { AccessLog } from './upstream.ts';
 import { calm, createWorld, type World } from './world.ts';
@@ -29,7 +31,8 @@ import { calm, createWorld, type World } from './world.ts';
 // Loaded when first needed, and that takes real time.
 await estimateMeters({}, 'openai.chat', '');
 
-const START = Date.UTC(2026, 0, 1);
+/** Not at midnight: a key that is used before and after it names two requests. */
+const START = Date.UTC(2026, 0, 1, 12);
 /** Longer than any wait of the mesh that is not a deadline. */
 const STILL_MS = 16_000;
 /** Many times what a run takes. */
@@ -63,6 +66,8 @@ export interface Run {
   faults: Fault[];
   evidence: Evidence;
   trace: string[];
+  /** What clients of MCP had of their tasks. */
+  mcpTasks: TaskClients;
 }
 
 export const defaults: Options = {
@@ -163,6 +168,10 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
       access.well = true;
     });
     await untilStill();
+    if (toolClients.tasks.given.length > 0) {
+      toolClients.tasks.askAll();
+      await untilStill();
+    }
 
     const records = cluster.all();
     const { told } = toolClients;
@@ -185,6 +194,7 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
       ...bodiesWhole(asks, access, records),
       ...agentsTruth(httpAgents, records),
       ...toolsTruth(toolServers, told, records),
+      ...tasksTruth({ ...toolClients.tasks, calls: toolCalls, records, arrivals: cluster.arrivals }),
     ];
     for (const error of unhandled)
       violations.push({ invariant: 'nothing unhandled', contextId: '', requestId: '', message: String(error) });
@@ -196,7 +206,9 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
         message: `${steps} steps were not enough`,
       });
     const { arrivals } = cluster;
-    return { seed, options, startedAt: START, facedAt, arrivals, violations, faults, evidence, trace: world.trace };
+    const { trace } = world;
+    const { tasks: mcpTasks } = toolClients;
+    return { seed, options, startedAt: START, facedAt, arrivals, violations, faults, evidence, trace, mcpTasks };
   } finally {
     for (const one of [...processes, ...agents]) one.crash();
     process.off('unhandledRejection', notice);

@@ -4,6 +4,14 @@ import type { Random } from '../random.ts';
 import type { World } from '../world.ts';
 import { type Kind, type ServerOffer, TWIN } from './offers.ts';
 
+/** What the client of a task does. */
+export interface TaskAsk {
+  /** How often it asks for it, at any process, after it has been given it. */
+  looks: number;
+  /** After how long it cancels it, at any process, milliseconds; 0: never. */
+  cancelAfterMs: number;
+}
+
 export interface ToolAsk {
   /** Milliseconds after the beginning. */
   at: number;
@@ -19,6 +27,10 @@ export interface ToolAsk {
   credential: string;
   /** Empty: none. */
   key: string;
+  /** How long its server is to take for it, milliseconds; 0: as long as chance has it. */
+  takesMs: number;
+  /** What becomes of it where it becomes a task; undefined: its client takes none. */
+  task: TaskAsk | undefined;
   wantsProgress: boolean;
   /** How long the call may take, milliseconds; 0: as long as the mesh lets it. */
   withinMs: number;
@@ -31,12 +43,19 @@ export interface ToolAsk {
 /** As long as it takes until tools are known. */
 const KNOWN_MS = 2_000;
 
+/** A client of the revision without sessions goes away with a task, and comes back. */
+const drawTask = (random: Random): TaskAsk => ({
+  looks: 1 + random.below(5),
+  cancelAfterMs: random.chance(0.3) ? random.between(1, 6_000) : 0,
+});
+
 const drawAsk = (random: Random, offers: readonly ServerOffer[], at: number, i: number): ToolAsk => {
   const { name: server, tools } = random.pick(offers);
   const isList = random.chance(0.15);
   const sends = tools.filter(({ kind, isTempting }) => kind === 'sends' && !isTempting);
   const { name, kind } = random.pick(random.chance(0.5) ? sends : tools);
   const session = random.chance(0.4) ? `s${random.below(2)} of ${server}` : '';
+  const task = session === '' && !isList && random.chance(0.5) ? drawTask(random) : undefined;
   const chance = random.next();
   return {
     at,
@@ -48,6 +67,8 @@ const drawAsk = (random: Random, offers: readonly ServerOffer[], at: number, i: 
     conversation: random.chance(0.5) ? `m${random.below(2)}` : `c${random.below(2)}`,
     credential: chance < 0.92 ? KEY : chance < 0.97 ? OTHER_KEY : 'sk-nobody',
     key: random.chance(0.35) ? `tool key ${i}` : '',
+    takesMs: task && random.chance(0.7) ? Math.round(random.between(500, 3_500)) : 0,
+    task,
     wantsProgress: random.chance(0.4),
     withinMs: random.chance(0.1) ? Math.round(random.between(500, 5_000)) : 0,
     patienceMs: random.chance(0.12) ? random.between(1, 3_000) : 0,

@@ -31,6 +31,9 @@ const failures = [500, 503];
 const INVALID = -32_602;
 const NO_METHOD = -32_601;
 
+/** How long it is to take, by its client's word, milliseconds; 0: by nobody's. */
+const takesOf = ({ params }: ToolCall): number => Number(params.arguments?.takes ?? 0);
+
 export class ToolServer {
   readonly name: string;
   readonly performed: Performed[] = [];
@@ -65,11 +68,13 @@ export class ToolServer {
     return this.#cluster.world.random;
   }
 
-  #after(what: string, happen: () => void): void {
+  /** @param ms after how long; 0: as chance has it. */
+  #after(what: string, happen: () => void, ms = 0): void {
     const random = this.#random;
     const chance = random.next();
     const slow = chance < 0.95 ? random.between(50, 3_000) : random.between(3_000, 6_000);
-    this.#cluster.world.after(chance < 0.8 ? random.between(0.5, 50) : slow, `${this.name} ${what}`, happen);
+    const drawn = chance < 0.8 ? random.between(0.5, 50) : slow;
+    this.#cluster.world.after(ms > 0 ? ms : drawn, `${this.name} ${what}`, happen);
   }
 
   /** @param share of what goes wrong with calls of tools. */
@@ -189,7 +194,7 @@ export class ToolServer {
     }
     const isStream = call.params._meta?.progressToken !== undefined && this.#random.chance(0.6);
     if (isStream && tool) return this.#work(call, fate, performed, 1 + this.#random.below(3), 0);
-    this.#after('answers', () => this.#end(call, tool, fate, performed));
+    this.#after('answers', () => this.#end(call, tool, fate, performed), takesOf(call));
   }
 
   #result(performed: Performed): object {
@@ -210,7 +215,7 @@ export class ToolServer {
 
   /** Tells of its progress on the way. */
   #work(call: ToolCall, fate: Fate, performed: Performed, steps: number, step: number) {
-    this.#after('works', () => {
+    const work = () => {
       if (!this.#open.has(call)) return;
       if (step < steps) {
         const { progressToken } = call.params._meta!;
@@ -221,6 +226,7 @@ export class ToolServer {
       if (fate === 'silent') return;
       if (fate !== 'answered') return call.lose();
       call.last(this.#result(performed));
-    });
+    };
+    this.#after('works', work, takesOf(call) / steps);
   }
 }

@@ -7,7 +7,7 @@ import { askingTools, withLog } from '../broken.ts';
 import { simulate } from '../simulate.ts';
 import { serverOffers } from './offers.ts';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 const servers = () => serverOffers;
 
 describe('in a few hundred seeds', () => {

@@ -4,7 +4,7 @@ import type { ClientAnswer, LoggedRecord, ToolShown, UpstreamCall, Violation } f
 import { firstOfEach, groupedBy, type Of, ofTypes } from '../../invariants/reading.ts';
 import { readOutcome, readRequest } from '../../services/runtime/mcp/message.ts';
 import type { ToolAsk } from './asks.ts';
-import type { ToolTold } from './clients.ts';
+import { isAnswer, type ToolTold } from './clients.ts';
 import type { Performed, ToolServer } from './tool-server.ts';
 
 /** The dispatches of calls of tools, by the argument that tells them, in the order of the log. */
@@ -40,7 +40,8 @@ export const callsOf = (
 /** Of those without a key: what is asked again is answered with what an earlier request came to. */
 export const answersOf = (told: readonly ToolTold[]): ClientAnswer[] =>
   told.flatMap(({ ask: { tool, key }, requestId, status, result, error }) => {
-    if (tool === '' || key !== '') return [];
+    // What was answered with a task has its answer another time.
+    if (tool === '' || key !== '' || (result && !isAnswer({ result }))) return [];
     const ofError = error && error.code >= 400 && error.code < 600 ? error.code : 400;
     return [{ requestId, status: result || status >= 400 ? status : ofError, whole: result !== undefined }];
   });
@@ -75,7 +76,7 @@ const wasSaid = (
 ): Violation[] => {
   const isRising = steps.every((step, i) => i === 0 || step > steps[i - 1]!);
   const order = isRising ? [] : [violation('answer whole', requestId, `progress came out of order: ${steps}`)];
-  if (ask.tool === '' || !result) return order;
+  if (ask.tool === '' || !result || !isAnswer({ result })) return order;
   const text = textOf(result);
   if (!performed.some((one) => one.call === ask.call && one.text === text))
     return [...order, violation('answer whole', requestId, `${ask.call} was told what no server said of it: ${text}`)];

@@ -123,7 +123,8 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
     Object.assign(visit, { contextId, requestId });
     // A task of an agent is A2A's: no other is made of it.
     const isOfServer = !agentIn(namesOf(edge, visit), method, params);
-    const begun = method === 'tools/call' && !round && isOfServer ? tasks.begin(visit, said, params) : undefined;
+    const mayBeTask = method === 'tools/call' && !round && isOfServer;
+    const begun = mayBeTask ? tasks.begin(visit, said, params, key !== undefined) : undefined;
     const instead = begun?.instead;
     const { inputResponses: _responses, requestState: _state, ...rest } = params ?? {};
     const answered = ask(

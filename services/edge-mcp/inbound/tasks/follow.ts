@@ -20,8 +20,8 @@ export type WordDenial = (denial: Recorded<'RequestDenied'>['data']) => Error;
 interface Followed {
   ref: TaskRef;
   state: TaskState;
-  /** Resolves once it is as the log says. */
-  known: Promise<void>;
+  /** Resolves once it is as the log says; undefined: of what was said before it was followed nothing is known. */
+  known: Promise<void> | undefined;
   wordDenial: WordDenial;
   /** Told of each state from here on, and when it is followed no more. */
   watchers: Set<(state: TaskState) => void>;
@@ -30,8 +30,16 @@ interface Followed {
 }
 
 export interface Following {
-  /** Follows a request from before it is stated. @param ended called once, when it is followed no more. */
-  begin(ref: TaskRef, wordDenial: WordDenial, ended: () => void): { state(): TaskState; end(): void };
+  /**
+   * Follows a request from before it is stated here.
+   * @param isUnderKey another replica may have stated it too, and before. @param ended called once, when it is followed no more.
+   */
+  begin(
+    ref: TaskRef,
+    isUnderKey: boolean,
+    wordDenial: WordDenial,
+    ended: () => void,
+  ): { state(): TaskState; end(): void };
   /** As the log has it. @throws PARLEY_LOG_UNAVAILABLE */
   find(ref: TaskRef, wordDenial: WordDenial): Promise<TaskState>;
   /** As `find`, of a task of which the log may know what was not heard here yet. */
@@ -90,7 +98,7 @@ export const followTasks = (
       tellWatchers(one);
       told();
     };
-    const one: Followed = { ref, state: newTask(ref), known: Promise.resolve(), wordDenial, watchers: new Set(), end };
+    const one: Followed = { ref, state: newTask(ref), known: undefined, wordDenial, watchers: new Set(), end };
     // Then it is late by any clock of this process.
     const left = ref.deadline + GRACE_MS + 1_000 - now();
     const timer = setTimeout(end, Math.max(0, Math.min(left, MAX_TIMER_MS))).unref();
@@ -126,10 +134,11 @@ export const followTasks = (
     if (kept) return kept.state;
     const here = open.get(ref.request);
     const one = here ?? follow(ref, wordDenial, () => {});
-    if (!here) one.known = readPast(one);
+    if (again || !one.known) one.known = readPast(one);
     try {
-      await (here && again ? readPast(here) : one.known);
+      await one.known;
     } catch (error) {
+      one.known = undefined;
       if (!here) one.end();
       throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be read', error);
     }
@@ -137,8 +146,9 @@ export const followTasks = (
   };
 
   return {
-    begin: (ref, wordDenial, told) => {
+    begin: (ref, isUnderKey, wordDenial, told) => {
       const one = follow(ref, wordDenial, told);
+      if (!isUnderKey) one.known = Promise.resolve();
       return { state: () => one.state, end: one.end };
     },
     find: (ref, wordDenial) => find(ref, wordDenial, false),

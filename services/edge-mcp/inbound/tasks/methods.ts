@@ -66,9 +66,9 @@ export const taskProblem = (
 export interface Tasks {
   /**
    * For a call of a client that takes tasks: `instead` makes one of it; undefined where it has too many open.
-   * @returns undefined for any other call.
+   * @param isUnderKey whether it has an idempotency key. @returns undefined for any other call.
    */
-  begin(visit: Visit, speaker: Speaker, params: unknown): Begun | undefined;
+  begin(visit: Visit, speaker: Speaker, params: unknown, isUnderKey: boolean): Begun | undefined;
   /** @throws McpProblem; PARLEY_LOG_UNAVAILABLE */
   serve(visit: Visit, method: TaskMethod, params: unknown): Promise<Record<string, unknown>>;
   /** Which of these tasks are the visitor's. */
@@ -145,7 +145,7 @@ export const createTasks = (edge: Edge): Tasks => {
   };
 
   return {
-    begin: (visit, speaker, params) => {
+    begin: (visit, speaker, params, isUnderKey) => {
       if (!declares(speaker)) return undefined;
       const nothing = { speaker: withoutTasks(speaker), instead: undefined, over: () => {} };
       const { credential } = visit.caller;
@@ -158,7 +158,7 @@ export const createTasks = (edge: Edge): Tasks => {
       const { tenant, agent } = credential.subject;
       const { requestId: request, contextId, endpoint, deadline } = visit;
       const ref: TaskRef = { request, contextId, tenant, agent, endpoint, tool: name, begun: now(), deadline };
-      const one = following.begin(ref, wordingOf(visit, name), () => admission.leave(credential.id));
+      const one = following.begin(ref, isUnderKey, wordingOf(visit, name), () => admission.leave(credential.id));
       let isTask = false;
       const result = async () => {
         isTask = true;

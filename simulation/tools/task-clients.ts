@@ -1,0 +1,104 @@
+/** Clients that were given a task: they go away, come back at any process, cancel it, and ask for it once more when all is over. */
+import type { Told } from '../http.ts';
+import type { MeshProcess } from '../process.ts';
+import type { Life } from '../time.ts';
+import type { ToolAsk } from './asks.ts';
+import { envelopeOf, type Message, messagesIn, modernHeaders, type Result, type Wire } from './wire.ts';
+
+export interface GivenTask {
+  ask: ToolAsk;
+  taskId: string;
+  requestId: string;
+}
+
+/** What came of asking for a task. */
+export interface TaskTold {
+  task: GivenTask;
+  /** Who was asked: a process, from its start to its end. */
+  by: Life;
+  /** When it was asked and when it had answered, by the clock that is right, milliseconds since the epoch. */
+  askedAt: number;
+  toldAt: number;
+  /** MCP's DetailedTask. */
+  result: Result | undefined;
+  error: Message['error'];
+  /** Whether it was asked once all had come to rest: whoever is asked has heard everything. */
+  isLast: boolean;
+}
+
+/** That a task was cancelled, as a process has confirmed it. */
+export interface TaskCancelled {
+  task: GivenTask;
+  /** By the clock that is right, milliseconds since the epoch. */
+  at: number;
+}
+
+const ended = new Set(['completed', 'failed', 'cancelled']);
+export const isEnded = (result: Result | undefined): boolean => ended.has(result?.status ?? '');
+
+export class TaskClients {
+  readonly given: GivenTask[] = [];
+  readonly told: TaskTold[] = [];
+  readonly cancelled: TaskCancelled[] = [];
+  readonly #wire: Wire;
+  #isOver = false;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  give(task: GivenTask): void {
+    this.given.push(task);
+    const { looks, cancelAfterMs } = task.ask.task!;
+    this.#lookAgain(task, looks);
+    if (cancelAfterMs > 0)
+      this.#wire.world.after(cancelAfterMs, 'a client cancels its task', () =>
+        this.#ask(task, 'tasks/cancel', undefined, ({ result }) => {
+          if (result) this.cancelled.push({ task, at: this.#wire.world.time.now() });
+        }),
+      );
+  }
+
+  /** Every task is asked for at every process, now that all has come to rest. */
+  askAll(): void {
+    this.#isOver = true;
+    for (const task of this.given) for (const process of this.#wire.processes) this.#look(task, process, () => {});
+  }
+
+  #lookAgain(task: GivenTask, left: number): void {
+    if (left === 0) return;
+    const { random } = this.#wire.world;
+    const ms = random.chance(0.85) ? random.between(50, 3_000) : random.between(3_000, 40_000);
+    this.#wire.world.after(ms, 'a client asks for its task', () => {
+      const next = (isOver: boolean) => this.#lookAgain(task, isOver ? Math.min(left - 1, 1) : left - 1);
+      if (!this.#look(task, undefined, next)) next(false);
+    });
+  }
+
+  /** @param then told whether it has ended. @returns whether there was anybody to ask. */
+  #look(task: GivenTask, to: MeshProcess | undefined, then: (isOver: boolean) => void): boolean {
+    const askedAt = this.#wire.world.time.now();
+    const isLast = this.#isOver;
+    const asked = this.#ask(task, 'tasks/get', to, ({ result, error }, by) => {
+      const toldAt = this.#wire.world.time.now();
+      if (result || error) this.told.push({ task, by, askedAt, toldAt, result, error, isLast });
+      then(isEnded(result));
+    });
+    return asked !== undefined;
+  }
+
+  #ask(
+    { ask: { server, credential }, taskId }: GivenTask,
+    method: string,
+    to: MeshProcess | undefined,
+    told: (message: Message, by: Life) => void,
+  ): MeshProcess | undefined {
+    const id = this.#wire.id();
+    const message = { id, method, params: { taskId, _meta: envelopeOf(true) } };
+    let by: Life | undefined;
+    const hear = ({ text }: Told) => told(messagesIn(text).find((one) => one.id === id) ?? {}, by!);
+    const process = this.#wire.post({ server, credential, message, headers: modernHeaders(method, taskId), to }, hear);
+    by = process?.life;
+    return process;
+  }
+}
