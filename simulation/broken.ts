@@ -201,6 +201,7 @@ const toolAsk: ToolAsk = {
   key: '',
   takesMs: 0,
   task: undefined,
+  answering: undefined,
   wantsProgress: false,
   withinMs: 0,
   patienceMs: 0,

@@ -75,6 +75,8 @@ class Response extends EventEmitter {
   writableFinished = false;
   readonly writableLength = 0;
   text = '';
+  /** Told of each part of a body as it comes. */
+  heard: (text: string) => void = () => {};
 
   writeHead(status: number, headers: Record<string, unknown>): this {
     this.headersSent = true;
@@ -94,8 +96,10 @@ class Response extends EventEmitter {
   flushHeaders(): void {}
 
   write(payload: Uint8Array, written: () => void = () => {}): boolean {
-    this.text += Buffer.from(payload).toString();
+    const text = Buffer.from(payload).toString();
+    this.text += text;
     queueMicrotask(written);
+    this.heard(text);
     return true;
   }
 

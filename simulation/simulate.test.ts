@@ -8,9 +8,8 @@ import { type Run, simulate } from './simulate.ts';
 
 /** Of edge-a2a the side of clients, its cards and push notifications are played. */
 const notSimulated: ReadonlySet<string> = new Set(['edge-a2a']);
-/** Servers of the simulation ask nothing back and for no login; nobody subscribes to their resources, and no client has roots. */
+/** Servers of the simulation ask for no login; nobody subscribes to their resources, and no client has roots. */
 const notSaid: ReadonlySet<string> = new Set([
-  'InputProvided',
   'ResourceChanged',
   'RootsChanged',
   'LoggedIn',

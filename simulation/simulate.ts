@@ -21,6 +21,8 @@ import { beginTime } from './time.ts';
 import { drawToolAsks, type ToolAsk } from './tools/asks.ts';
 import { ToolClients } from './tools/clients.ts';
 import { drawServers, type ServerOffer } from './tools/offers.ts';
+import type { HeardAnswer } from './tools/questions.ts';
+import { questionsTruth } from './tools/questions-truth.ts';
 import { createToolServers } from './tools/servers.ts';
 import type { TaskClients } from './tools/task-clients.ts';
 import { tasksTruth } from './tools/tasks-truth.ts';
@@ -68,6 +70,8 @@ export interface Run {
   trace: string[];
   /** What clients of MCP had of their tasks. */
   mcpTasks: TaskClients;
+  /** What reached MCP servers in answer to their questions. */
+  heard: HeardAnswer[];
 }
 
 export const defaults: Options = {
@@ -175,6 +179,7 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
 
     const records = cluster.all();
     const { told } = toolClients;
+    const heard = toolServers.flatMap(({ questions }) => questions.heard);
     const toolCalls = callsOf(toolServers, toolAsks, records);
     const evidence: Evidence = {
       records,
@@ -194,6 +199,7 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
       ...bodiesWhole(asks, access, records),
       ...agentsTruth(httpAgents, records),
       ...toolsTruth(toolServers, told, records),
+      ...questionsTruth(heard),
       ...tasksTruth({ ...toolClients.tasks, calls: toolCalls, records, arrivals: cluster.arrivals }),
     ];
     for (const error of unhandled)
@@ -208,7 +214,7 @@ export const simulate = async (seed: number, given: Partial<Options> = {}): Prom
     const { arrivals } = cluster;
     const { trace } = world;
     const { tasks: mcpTasks } = toolClients;
-    return { seed, options, startedAt: START, facedAt, arrivals, violations, faults, evidence, trace, mcpTasks };
+    return { seed, options, startedAt: START, facedAt, arrivals, violations, faults, evidence, trace, mcpTasks, heard };
   } finally {
     for (const one of [...processes, ...agents]) one.crash();
     process.off('unhandledRejection', notice);

@@ -12,6 +12,18 @@ export interface TaskAsk {
   cancelAfterMs: number;
 }
 
+/** What a client does when its server asks it something in the course of a call. */
+export interface Answering {
+  /** How many questions the server is to ask. */
+  questions: number;
+  /** Each of them is answered so often, at any process. */
+  times: number;
+  /** After how long, milliseconds. */
+  afterMs: number;
+  /** Whether somebody else answers before it. */
+  isForestalled: boolean;
+}
+
 export interface ToolAsk {
   /** Milliseconds after the beginning. */
   at: number;
@@ -31,6 +43,8 @@ export interface ToolAsk {
   takesMs: number;
   /** What becomes of it where it becomes a task; undefined: its client takes none. */
   task: TaskAsk | undefined;
+  /** Undefined: nothing is asked, and it could not be answered. */
+  answering: Answering | undefined;
   wantsProgress: boolean;
   /** How long the call may take, milliseconds; 0: as long as the mesh lets it. */
   withinMs: number;
@@ -49,6 +63,16 @@ const drawTask = (random: Random): TaskAsk => ({
   cancelAfterMs: random.chance(0.3) ? random.between(1, 6_000) : 0,
 });
 
+const drawAnswering = (random: Random): Answering => {
+  const chance = random.next();
+  return {
+    questions: 1 + random.below(2),
+    times: chance < 0.12 ? 0 : chance < 0.75 ? 1 : 2,
+    afterMs: random.chance(0.7) ? random.between(1, 400) : random.between(400, 9_000),
+    isForestalled: random.chance(0.2),
+  };
+};
+
 const drawAsk = (random: Random, offers: readonly ServerOffer[], at: number, i: number): ToolAsk => {
   const { name: server, tools } = random.pick(offers);
   const isList = random.chance(0.15);
@@ -56,7 +80,9 @@ const drawAsk = (random: Random, offers: readonly ServerOffer[], at: number, i: 
   const { name, kind } = random.pick(random.chance(0.5) ? sends : tools);
   const session = random.chance(0.4) ? `s${random.below(2)} of ${server}` : '';
   const task = session === '' && !isList && random.chance(0.5) ? drawTask(random) : undefined;
+  const answering = !isList && random.chance(0.25) ? drawAnswering(random) : undefined;
   const chance = random.next();
+  const isShort = random.chance(0.1);
   return {
     at,
     server,
@@ -69,8 +95,10 @@ const drawAsk = (random: Random, offers: readonly ServerOffer[], at: number, i: 
     key: random.chance(0.35) ? `tool key ${i}` : '',
     takesMs: task && random.chance(0.7) ? Math.round(random.between(500, 3_500)) : 0,
     task,
+    answering,
     wantsProgress: random.chance(0.4),
-    withinMs: random.chance(0.1) ? Math.round(random.between(500, 5_000)) : 0,
+    // Who never answers would keep its server waiting.
+    withinMs: isShort || answering ? Math.round(random.between(500, answering ? 20_000 : 5_000)) : 0,
     patienceMs: random.chance(0.12) ? random.between(1, 3_000) : 0,
     cancelAfterMs: session !== '' && random.chance(0.2) ? random.between(1, 3_000) : 0,
   };

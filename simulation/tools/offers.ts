@@ -44,6 +44,9 @@ export const serverOffers: readonly ServerOffer[] = [
   { name: 'books', isModern: false, tools: books },
 ];
 
+/** How what a server without sessions has its client bring back begins. */
+export const STATE = 'state of a simulated server: ';
+
 /** Which there are: to have all of them in every mesh would be half of the time that a seed takes. */
 export const drawServers = ({ random }: World): readonly ServerOffer[] => {
   const chance = random.next();

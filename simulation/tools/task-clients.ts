@@ -1,7 +1,9 @@
 /** Clients that were given a task: they go away, come back at any process, cancel it, and ask for it once more when all is over. */
+import { OTHER_KEY } from '../configuration.ts';
 import type { Told } from '../http.ts';
 import type { MeshProcess } from '../process.ts';
 import type { Life } from '../time.ts';
+import type { Answerers } from './answers.ts';
 import type { ToolAsk } from './asks.ts';
 import { envelopeOf, type Message, messagesIn, modernHeaders, type Result, type Wire } from './wire.ts';
 
@@ -41,10 +43,14 @@ export class TaskClients {
   readonly told: TaskTold[] = [];
   readonly cancelled: TaskCancelled[] = [];
   readonly #wire: Wire;
+  readonly #answerers: Answerers;
+  /** Questions that were seen, by their tasks. */
+  readonly #seen = new Map<GivenTask, Set<string>>();
   #isOver = false;
 
-  constructor(wire: Wire) {
+  constructor(wire: Wire, answerers: Answerers) {
     this.#wire = wire;
+    this.#answerers = answerers;
   }
 
   give(task: GivenTask): void {
@@ -53,10 +59,22 @@ export class TaskClients {
     this.#lookAgain(task, looks);
     if (cancelAfterMs > 0)
       this.#wire.world.after(cancelAfterMs, 'a client cancels its task', () =>
-        this.#ask(task, 'tasks/cancel', undefined, ({ result }) => {
+        this.#ask(task, 'tasks/cancel', ({ result }) => {
           if (result) this.cancelled.push({ task, at: this.#wire.world.time.now() });
         }),
       );
+  }
+
+  #answer(task: GivenTask, { inputRequests = {} }: Result): void {
+    const seen = this.#seen.get(task) ?? new Set();
+    this.#seen.set(task, seen);
+    const fresh = Object.entries(inputRequests).filter(([id]) => !seen.has(id));
+    for (const [id] of fresh) seen.add(id);
+    if (fresh.length === 0) return;
+    this.#answerers.answer(task.ask, Object.fromEntries(fresh), (inputResponses, isStranger) => {
+      const ask = isStranger ? { ...task.ask, credential: OTHER_KEY } : task.ask;
+      this.#ask({ ...task, ask }, 'tasks/update', () => {}, { more: { inputResponses } });
+    });
   }
 
   /** Every task is asked for at every process, now that all has come to rest. */
@@ -79,22 +97,23 @@ export class TaskClients {
   #look(task: GivenTask, to: MeshProcess | undefined, then: (isOver: boolean) => void): boolean {
     const askedAt = this.#wire.world.time.now();
     const isLast = this.#isOver;
-    const asked = this.#ask(task, 'tasks/get', to, ({ result, error }, by) => {
+    const hear = ({ result, error }: Message, by: Life) => {
       const toldAt = this.#wire.world.time.now();
+      if (result) this.#answer(task, result);
       if (result || error) this.told.push({ task, by, askedAt, toldAt, result, error, isLast });
       then(isEnded(result));
-    });
-    return asked !== undefined;
+    };
+    return this.#ask(task, 'tasks/get', hear, { to }) !== undefined;
   }
 
   #ask(
     { ask: { server, credential }, taskId }: GivenTask,
     method: string,
-    to: MeshProcess | undefined,
     told: (message: Message, by: Life) => void,
+    { to, more = {} }: { to?: MeshProcess | undefined; more?: object } = {},
   ): MeshProcess | undefined {
     const id = this.#wire.id();
-    const message = { id, method, params: { taskId, _meta: envelopeOf(true) } };
+    const message = { id, method, params: { taskId, ...more, _meta: envelopeOf(true, true) } };
     let by: Life | undefined;
     const hear = ({ text }: Told) => told(messagesIn(text).find((one) => one.id === id) ?? {}, by!);
     const process = this.#wire.post({ server, credential, message, headers: modernHeaders(method, taskId), to }, hear);

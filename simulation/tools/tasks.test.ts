@@ -11,7 +11,7 @@ const TIMEOUT_MS = 300_000;
 const servers = () => serverOffers;
 const task = { looks: 3, cancelAfterMs: 0 };
 
-describe('in a hundred seeds of tasks', () => {
+describe('in some dozens of seeds of tasks', () => {
   const statuses = new Set<string>();
   let givenUnderKeys = 0;
   let cancelled = 0;
@@ -23,7 +23,7 @@ describe('in a hundred seeds of tasks', () => {
       { takesMs: 3_000, task: { ...task, cancelAfterMs: 1_200 }, at: 2_600 },
       { takesMs: 1_000, task, key: 'k', wantsProgress: true, at: 2_700 },
     );
-    for (let seed = 1; seed <= 100; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       const { mcpTasks: tasks } = await simulate(seed, { servers, toolAsks, taskAsks: () => [] });
       givenUnderKeys += tasks.given.filter(({ ask }) => ask.key !== '').length;
       cancelled += tasks.cancelled.length;

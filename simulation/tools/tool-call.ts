@@ -2,12 +2,13 @@
 import { Answering } from '../answering.ts';
 import type { Exchange } from '../exchange.ts';
 import type { World } from '../world.ts';
+import type { Answer } from './answers.ts';
 
 /** What of MCP's params a server reads. */
 export interface Params {
   name?: string;
   arguments?: Record<string, unknown>;
-  _meta?: { progressToken?: string | number };
+  _meta?: { progressToken?: string | number; [name: string]: unknown };
   [name: string]: unknown;
 }
 
@@ -19,17 +20,20 @@ export class ToolCall extends Answering {
   /** Undefined: it wants no answer. */
   readonly id: string | number | undefined;
   readonly params: Params;
+  /** Of an answer to a question, MCP's ElicitResult. */
+  readonly result: { content?: Answer } | undefined;
   /** Empty: it came without. */
   readonly session: string;
 
   /** @param body of the request. @throws where it is no JSON-RPC */
   constructor(world: World, exchange: Exchange, verb: string, headers: Headers, body: string) {
     super(world, exchange);
-    const { id, method = '', params = {} } = body === '' ? {} : JSON.parse(body);
+    const { id, method = '', params = {}, result } = body === '' ? {} : JSON.parse(body);
     this.verb = verb;
     this.id = id;
     this.method = method;
     this.params = params;
+    this.result = result;
     this.session = headers.get('mcp-session-id') ?? '';
   }
 
@@ -47,6 +51,11 @@ export class ToolCall extends Answering {
 
   notify(method: string, params: object): void {
     this.say({ jsonrpc: '2.0', method, params });
+  }
+
+  /** Asks the caller. */
+  request(id: string, method: string, params: object): void {
+    this.say({ jsonrpc: '2.0', id, method, params });
   }
 
   /** The end of a stream. */

@@ -1,7 +1,8 @@
 /** An MCP server, which knows nothing of the mesh: it writes down each call that reaches it before it does anything else. */
 import type { Cluster } from '../cluster.ts';
 import type { AccessLog } from '../upstream.ts';
-import { definitionOf, type ServerOffer, type ToolOffer } from './offers.ts';
+import { definitionOf, isRepeatable, type ServerOffer, type ToolOffer } from './offers.ts';
+import { Questions } from './questions.ts';
 import type { ToolCall } from './tool-call.ts';
 
 /** A call of a tool that came. */
@@ -12,7 +13,7 @@ export interface Performed {
   call: string;
   /** What it was told beside that. */
   said: unknown;
-  /** Whether it was turned away before anything was done. */
+  /** Whether it was turned away, or asked something, before anything was done. */
   refused: boolean;
   /** What was answered, where something was. */
   text: string;
@@ -34,16 +35,23 @@ const NO_METHOD = -32_601;
 /** How long it is to take, by its client's word, milliseconds; 0: by nobody's. */
 const takesOf = ({ params }: ToolCall): number => Number(params.arguments?.takes ?? 0);
 
+/** How much it is to ask. */
+const asksOf = ({ params }: ToolCall): number => Number(params.arguments?.asks ?? 0);
+
+const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
+
 export class ToolServer {
   readonly name: string;
   readonly performed: Performed[] = [];
+  readonly questions: Questions;
   readonly #offer: ServerOffer;
   readonly #cluster: Cluster;
   readonly #access: AccessLog;
   /** Whether its tools are others than were approved. */
   #isPoisoned = false;
   #isDown = false;
-  #sessions = new Set<string>();
+  /** Of each whether its client can be asked. */
+  #sessions = new Map<string, boolean>();
   #opened = 0;
   #listening = new Set<ToolCall>();
   /** Calls that are not over. */
@@ -51,6 +59,7 @@ export class ToolServer {
 
   constructor(offer: ServerOffer, cluster: Cluster, access: AccessLog) {
     this.name = offer.name;
+    this.questions = new Questions(offer.name, cluster.world);
     this.#offer = offer;
     this.#cluster = cluster;
     this.#access = access;
@@ -97,7 +106,7 @@ export class ToolServer {
     for (const call of [...this.#open, ...this.#listening]) call.lose();
     this.#open.clear();
     this.#listening.clear();
-    this.#sessions = new Set();
+    this.#sessions = new Map();
     this.#cluster.world.after(this.#random.between(100, 8_000), `${this.name} is there again`, () => {
       this.#isDown = false;
     });
@@ -120,7 +129,8 @@ export class ToolServer {
       this.#sessions.delete(call.session);
       return call.text(200, '', 'text/plain');
     }
-    if (call.id === undefined) return call.text(202, '', 'text/plain');
+    if (call.id !== undefined && call.method === '') this.questions.take(call);
+    if (call.id === undefined || call.method === '') return call.text(202, '', 'text/plain');
     this.#open.add(call);
     if (call.method === 'tools/call') return this.#perform(call);
     const fate = this.#fate(0.2);
@@ -160,7 +170,7 @@ export class ToolServer {
     }
     if (!isModern && method === 'initialize') {
       const session = `${this.name}-${++this.#opened}`;
-      this.#sessions.add(session);
+      this.#sessions.set(session, 'elicitation' in (params.capabilities as object));
       const result = { protocolVersion: '2025-11-25', capabilities, serverInfo: info };
       return call.answer(result, { 'mcp-session-id': session });
     }
@@ -192,9 +202,27 @@ export class ToolServer {
       this.#open.delete(call);
       return call.refuse(this.#random.pick(refusals));
     }
+    const asks = tool && this.#canAsk(call) ? asksOf(call) : 0;
+    if (tool && asks > 0) return this.#ask(call, tool, fate, performed, asks);
     const isStream = call.params._meta?.progressToken !== undefined && this.#random.chance(0.6);
     if (isStream && tool) return this.#work(call, fate, performed, 1 + this.#random.below(3), 0);
-    this.#after('answers', () => this.#end(call, tool, fate, performed), takesOf(call));
+    this.#after('answers', () => this.#end(call, tool ? fate : 'error', () => this.#result(performed)), takesOf(call));
+  }
+
+  #canAsk({ session, params }: ToolCall): boolean {
+    if (!this.#offer.isModern) return this.#sessions.get(session) === true;
+    return 'elicitation' in ((params._meta?.[CAPABILITIES] as object | undefined) ?? {});
+  }
+
+  /** On its stream where there is a session; else it is answered with questions, until it is made with their answers. */
+  #ask(call: ToolCall, tool: ToolOffer, fate: Fate, performed: Performed, asks: number) {
+    if (!this.#offer.isModern) {
+      const then = () => this.#after('answers', () => this.#last(call, fate, performed), takesOf(call));
+      return this.questions.ask(call, performed.call, asks, () => this.#open.has(call), then);
+    }
+    const required = this.questions.required(call, performed.call, asks, isRepeatable(tool.kind));
+    performed.refused = required !== undefined;
+    this.#after('answers', () => this.#end(call, fate, () => required ?? this.#result(performed)), takesOf(call));
   }
 
   #result(performed: Performed): object {
@@ -203,14 +231,14 @@ export class ToolServer {
     return { ...complete, content: [{ type: 'text', text: performed.text }] };
   }
 
-  #end(call: ToolCall, tool: ToolOffer | undefined, fate: Fate, performed: Performed) {
+  #end(call: ToolCall, fate: Fate, result: () => object) {
     if (!this.#open.delete(call)) return;
     if (fate === 'silent') return;
     if (fate === 'failed') return call.refuse(this.#random.pick(failures));
     if (fate === 'lost' || fate === 'breaks') return call.lose();
     if (fate === 'garbage') return call.text(200, 'rubbish', 'application/json');
-    if (fate === 'error' || !tool) return call.fail(INVALID, 'It will not.');
-    call.answer(this.#result(performed));
+    if (fate === 'error') return call.fail(INVALID, 'It will not.');
+    call.answer(result());
   }
 
   /** Tells of its progress on the way. */
@@ -222,11 +250,16 @@ export class ToolServer {
         call.notify('notifications/progress', { progressToken, progress: step + 1, message: `step ${step + 1}` });
         return this.#work(call, fate, performed, steps, step + 1);
       }
-      this.#open.delete(call);
-      if (fate === 'silent') return;
-      if (fate !== 'answered') return call.lose();
-      call.last(this.#result(performed));
+      this.#last(call, fate, performed);
     };
     this.#after('works', work, takesOf(call) / steps);
+  }
+
+  /** The end of a stream. */
+  #last(call: ToolCall, fate: Fate, performed: Performed) {
+    if (!this.#open.delete(call)) return;
+    if (fate === 'silent') return;
+    if (fate !== 'answered') return call.lose();
+    call.last(this.#result(performed));
   }
 }

@@ -9,10 +9,13 @@ export const clientInfo = { name: 'simulated', version: '1' };
 const TASKS = 'io.modelcontextprotocol/tasks';
 
 /** As a request says it since 2026-07-28. */
-export const envelopeOf = (takesTasks: boolean) => ({
+export const envelopeOf = (takesTasks: boolean, answers: boolean) => ({
   'io.modelcontextprotocol/protocolVersion': MODERN,
   'io.modelcontextprotocol/clientInfo': clientInfo,
-  'io.modelcontextprotocol/clientCapabilities': takesTasks ? { extensions: { [TASKS]: {} } } : {},
+  'io.modelcontextprotocol/clientCapabilities': {
+    ...(takesTasks && { extensions: { [TASKS]: {} } }),
+    ...(answers && { elicitation: {} }),
+  },
 });
 
 /** The headers of such a request. @param name of what it is about; empty: of nothing. */
@@ -22,8 +25,16 @@ export const modernHeaders = (method: string, name: string): Record<string, stri
   ...(name !== '' && { 'mcp-name': name }),
 });
 
+/** MCP's elicitation/create, of which the message says what is asked by whom. */
+export interface Question {
+  method: string;
+  params: { message: string };
+}
+
 /** What a tool answered, or what is said of a task. */
 export interface Result {
+  inputRequests?: Record<string, Question>;
+  requestState?: string;
   resultType?: string;
   content?: { text: string }[];
   tools?: { name: string; description: string }[];
@@ -37,7 +48,7 @@ export interface Result {
 export interface Message {
   id?: unknown;
   method?: string;
-  params?: { progress?: number };
+  params?: { progress?: number; message?: string };
   result?: Result;
   error?: { code: number; message: string };
 }
@@ -65,6 +76,8 @@ export interface Post {
   patienceMs?: number;
   /** Default: any that is up. */
   to?: MeshProcess | undefined;
+  /** Told of what comes before the connection ends. */
+  heard?(messages: Message[]): void;
 }
 
 export class Wire {
@@ -86,7 +99,7 @@ export class Wire {
 
   /** @param told once, when the connection has ended. @returns who is asked; undefined: there is nobody. */
   post(
-    { server, credential, message, headers, patienceMs = 0, to }: Post,
+    { server, credential, message, headers, patienceMs = 0, to, heard }: Post,
     told: (said: Told) => void,
   ): MeshProcess | undefined {
     const { random } = this.world;
@@ -96,6 +109,7 @@ export class Wire {
     const accept = 'application/json, text/event-stream';
     const all = { authorization: `Bearer ${credential}`, accept, ...headers };
     const exchange = new Exchange(all, Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })), told);
+    if (heard) exchange.response.heard = (text) => heard(messagesIn(text));
     process.call(`/mcp/${server}`, exchange);
     if (patienceMs > 0) {
       const leave = () => exchange.response.destroy();

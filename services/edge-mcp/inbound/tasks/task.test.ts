@@ -57,6 +57,11 @@ test.each([
   ],
   ['one that comes again', [chunk(0, question('1-1')), answered('1-1'), chunk(0, question('1-1'))], undefined],
   ['one that its server withdrew', [chunk(0, question('1-1')), chunk(1, withdrawal('1-1', 'late'))], undefined],
+  [
+    'one that is read back once it was withdrawn',
+    [chunk(1, withdrawal('1-1', '')), chunk(0, question('1-1'))],
+    undefined,
+  ],
   ['one of an earlier attempt', [chunk(0, question('1-1')), chunk(0, question('2-1'), 2)], ['2-1']],
 ])('of questions those that wait are shown: %s', (_, events, ids) => {
   const { status, inputRequests } = shown(events);

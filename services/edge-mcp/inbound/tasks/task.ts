@@ -26,7 +26,7 @@ export interface TaskState {
   attempt: number;
   /** What its server asked, by input id. */
   questions: ReadonlyMap<string, McpNotification>;
-  /** The input ids of what was answered, which may be heard of before the question. */
+  /** The input ids of what was answered or withdrawn, which may be heard of before the question. */
   answered: ReadonlySet<string>;
   end: End | undefined;
 }
@@ -58,8 +58,7 @@ const afterChunk = (state: TaskState, { data, time }: Recorded<'ResponseChunk'>)
     return { ...next, questions: new Map(questions).set(id, { method, params: params ?? {} }) };
   }
   const withdrawn = withdrawnBy(chunk);
-  if (withdrawn !== undefined)
-    return { ...next, questions: new Map([...questions].filter(([id]) => id !== withdrawn)) };
+  if (withdrawn !== undefined) return { ...next, answered: new Set(state.answered).add(withdrawn) };
   const { message } = chunk.params ?? {};
   const isNews = chunk.method === 'notifications/progress' && typeof message === 'string' && time >= state.updated;
   return isNews ? { ...next, said: message } : next;
