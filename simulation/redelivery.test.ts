@@ -32,11 +32,13 @@ const inputsOf = ({ reads, follows }: AnyProcessor, records: readonly LoggedReco
 const unplaced = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (key, one) => (key === 'reported' ? undefined : one)));
 
-/** Each event that it stated, once. Where entries are in the chain of audit follows from where the events are. */
+/**
+ * Each event that it stated, once: as it was stated first, which is what readers count. Where entries are in the chain of audit
+ * follows from where the events are.
+ */
 const statedBy = (name: Name, { records }: Outcome) => {
-  const stated = new Map(
-    records.filter(({ source }) => source === name).map(({ id, type, data }) => [id, { type, data }] as const),
-  );
+  const own = records.filter(({ source }) => source === name).toSorted((a, b) => a.offset - b.offset);
+  const stated = new Map(own.toReversed().map(({ id, type, data }) => [id, { type, data }] as const));
   if (name === 'task-state') return unplaced([...stated].sort(([a], [b]) => (a < b ? -1 : 1)));
   if (name !== 'audit') return [...stated].sort(([a], [b]) => (a < b ? -1 : 1));
   return [...stated.values()].map(({ data }) => (data as { eventId: string }).eventId).sort();
