@@ -76,6 +76,8 @@ const madeAgain = (log: Log): Partial<Log> => {
             const request = { ...record.data.request, id: `${record.data.request.id} again` };
             const again = withData(record, { ...record.data, request });
             Object.defineProperty(again, 'id', { value: `${record.id} again` });
+            // Else it is passed over, as its request has its end.
+            Object.defineProperty(again, 'correlationId', { value: request.id });
             made.set(record.id, () => consumer.handle(again));
           }
           return consumer.handle(record);
