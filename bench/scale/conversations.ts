@@ -110,7 +110,7 @@ export const conversation = (identity: Identity): Event[] => {
     reason: 'weight 1 in tier 0, 1 available',
     configurationVersion,
   });
-  const completed = after(dispatched, 'edge-llm', 'completed', 5, 'ResponseCompleted', {
+  const completed = after(dispatched, 'edge-llm', 'outcome', 5, 'ResponseCompleted', {
     subject,
     action: request.action,
     resource,
