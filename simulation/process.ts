@@ -71,7 +71,7 @@ export interface Parts {
 
 const routingProcessor: Processor<routing.RoutingState, routing.RoutingInput, routing.RoutingOutput> = {
   name: 'routing',
-  reads: ['RequestPermitted', 'AttemptFailed', 'ProbeSucceeded'],
+  reads: routing.reads,
   follows: ['MeshConfigured', 'BreakerOpened', 'BreakerClosed'],
   writes: ['RequestDispatched', 'RequestUnroutable', 'BreakerOpened', 'BreakerClosed'],
   initialState: routing.initialState,

@@ -1,6 +1,14 @@
 import type { Metrics } from '../runtime/metrics.ts';
 import { type Folded, processorService } from '../runtime/processor.ts';
-import { decide, evolve, initialState, type RoutingInput, type RoutingOutput, type RoutingState } from './routing.ts';
+import {
+  decide,
+  evolve,
+  initialState,
+  type RoutingInput,
+  type RoutingOutput,
+  type RoutingState,
+  reads,
+} from './routing.ts';
 
 const observe = (event: Folded, metrics: Metrics): void => {
   switch (event.type) {
@@ -24,7 +32,7 @@ const observe = (event: Folded, metrics: Metrics): void => {
 /** Who serves it? */
 export const routing = processorService<RoutingState, RoutingInput, RoutingOutput>({
   name: 'routing',
-  reads: ['RequestPermitted', 'AttemptFailed', 'ProbeSucceeded'],
+  reads,
   follows: ['MeshConfigured', 'BreakerOpened', 'BreakerClosed'],
   writes: ['RequestDispatched', 'RequestUnroutable', 'BreakerOpened', 'BreakerClosed'],
   initialState,

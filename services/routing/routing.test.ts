@@ -4,11 +4,19 @@ import { type Configuration, noAgents } from '../runtime/configuration.ts';
 import { given, happened } from '../runtime/given.ts';
 import type { Processor } from '../runtime/processor.ts';
 import { requestForTests } from '../runtime/request-for-tests.ts';
-import { decide, evolve, initialState, type RoutingInput, type RoutingOutput, type RoutingState } from './routing.ts';
+import {
+  decide,
+  evolve,
+  initialState,
+  type RoutingInput,
+  type RoutingOutput,
+  type RoutingState,
+  reads,
+} from './routing.ts';
 
 const routing: Processor<RoutingState, RoutingInput, RoutingOutput> = {
   name: 'routing',
-  reads: ['RequestPermitted', 'AttemptFailed', 'ProbeSucceeded'],
+  reads,
   follows: [],
   writes: [],
   initialState,

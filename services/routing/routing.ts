@@ -30,7 +30,9 @@ import {
 } from './breaker.ts';
 import { choose } from './choose.ts';
 
-export type RoutingInput = 'RequestPermitted' | 'AttemptFailed' | 'ProbeSucceeded';
+/** RequestDenied is read so that a permission with the same id, of an instance of policy that was given up, comes second. */
+export const reads = ['RequestPermitted', 'RequestDenied', 'AttemptFailed', 'ProbeSucceeded'] as const;
+export type RoutingInput = (typeof reads)[number];
 export type RoutingOutput = 'RequestDispatched' | 'RequestUnroutable' | 'BreakerOpened' | 'BreakerClosed';
 
 type Dispatched = Folded<'RequestDispatched'>;
@@ -234,6 +236,8 @@ export const decide = (event: AnyRecorded<RoutingInput>, state: RoutingState): S
       const { request, decision } = event.data;
       return [route({ request, decision, time: event.time, attempt: 1, tried: [], failure: null }, state)];
     }
+    case 'RequestDenied':
+      return [];
     case 'AttemptFailed': {
       const judged = judge(event, state);
       const { request, decision, attempt, tried, failure, retryable, target } = event.data;

@@ -51,6 +51,18 @@ export const heardUntil = <T>(signal: AbortSignal): { put(one: T): void; each():
 };
 
 /**
+ * Which events count of those that are heard of one request: of two decisions the first. A denial after its permission is that of
+ * an instance of policy that was given up, and landed late.
+ */
+export const firstDecision = (): ((event: AnyRecorded) => boolean) => {
+  let permitted = false;
+  return ({ type }) => {
+    permitted ||= type === 'RequestPermitted';
+    return !(permitted && type === 'RequestDenied');
+  };
+};
+
+/**
  * Listens before it speaks: resolves once it is at the end of the topics.
  * @param topics where what is waited for most is; `rarer` may come a few hundredths of a second later.
  */
@@ -70,7 +82,10 @@ export const startAsker = async <T extends EventType>(
 
   async function* hear(correlationId: string, signal: AbortSignal, speak: () => Promise<void>) {
     const heard = heardUntil<AnyRecorded<T>>(signal);
-    const listener: Listener = (record) => heard.put(record as AnyRecorded<T>);
+    const counts = firstDecision();
+    const listener: Listener = (record) => {
+      if (counts(record)) heard.put(record as AnyRecorded<T>);
+    };
     const all = listeners.get(correlationId) ?? new Set();
     listeners.set(correlationId, all.add(listener));
     try {

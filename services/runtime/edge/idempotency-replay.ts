@@ -1,6 +1,6 @@
 import type { EffectSettled } from '../../../schemas/generated.ts';
 import type { EventType, TopicName } from '../../../topics/index.ts';
-import { heardUntil } from '../ask.ts';
+import { firstDecision, heardUntil } from '../ask.ts';
 import { RuntimeError } from '../errors.ts';
 import type { AnyRecorded, Log, Tail } from '../log.ts';
 import type { KeyedRequest } from './idempotency.ts';
@@ -44,6 +44,7 @@ export async function* replay<T extends EventType>(
   silent: () => void,
 ): AsyncGenerator<AnyRecorded<T>> {
   const heard = heardUntil<AnyRecorded<T>>(signal);
+  const counts = firstDecision();
   let before: AnyRecorded<T>[] | undefined = past && [];
   let any = false;
   let over = false;
@@ -54,6 +55,7 @@ export async function* replay<T extends EventType>(
     (record) => {
       if (record.correlationId !== requestId || record.key !== contextId) return;
       any = true;
+      if (!counts(record)) return;
       const event = record as AnyRecorded<T>;
       if (before) before.push(event);
       else heard.put(event);
