@@ -222,3 +222,23 @@ test('a request that has its end is not performed again, by this instance or the
   await until(() => performed.includes('three'));
   expect(performed).toEqual(['one', 'two', 'three']);
 });
+
+test('an attempt at a request waits until the one before is over', async () => {
+  const w = await world();
+  const performed: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  await w.edge({
+    perform: async (_tenure, _dispatch, { taskId }) => {
+      performed.push(taskId);
+      if (taskId === 'one') await gate.promise;
+    },
+  });
+  const { correlationId } = await w.dispatch('one');
+  await until(() => performed.includes('one'));
+  await w.dispatch('again', 'a2a', correlationId);
+  await w.dispatch('two');
+  await until(() => performed.includes('two'));
+  expect(performed).toEqual(['one', 'two']);
+  gate.resolve();
+  await until(() => performed.includes('again'));
+});

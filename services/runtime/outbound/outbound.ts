@@ -82,6 +82,8 @@ interface Flight {
   controller: AbortController;
   tenure: Tenure;
   done: Promise<void>;
+  /** An attempt at the same request that was under way when this one was handed over. */
+  before: Flight | undefined;
 }
 
 /**
@@ -112,9 +114,9 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
     for (const { type, correlationId } of events) if (isEnd(type)) ended.add(correlationId);
   });
 
-  const cancelled = await followCancelledRequests(log, context.now(), logger, (requestId, aborted) =>
-    byRequest.get(requestId)?.controller.abort(aborted),
-  );
+  const cancelled = await followCancelledRequests(log, context.now(), logger, (requestId, aborted) => {
+    for (let flight = byRequest.get(requestId); flight; flight = flight.before) flight.controller.abort(aborted);
+  });
 
   /** Ends a dispatch that is not to be performed, or that the edge failed to perform. */
   const refuse = (tenure: Tenure, dispatch: Dispatch, reason: mesh.FailureReason, message: string): Promise<void> => {
@@ -152,8 +154,9 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
   };
 
   const finish = async (dispatch: Dispatch, flight: Flight) => {
+    // Routing heard late of a failure of an instance that was given up, while the attempt is, or was, made here again.
+    await flight.before?.done.catch(() => {});
     await flight.tenure.untilOurs();
-    // Routing heard late of a failure of an instance that was given up, and the attempt was made by another.
     const { partition, correlationId } = dispatch;
     if (ended.has(correlationId) || said.get(partition)?.ended.has(correlationId)) return;
     try {
@@ -168,10 +171,12 @@ export const startOutboundEdge = async <Unfinished, T extends EventType>(
   };
 
   const begin = (dispatch: Dispatch, lane: string): Promise<void> => {
+    const known = byRequest.get(dispatch.correlationId);
     const flight: Flight = {
       controller: new AbortController(),
       tenure: tenures.begin(dispatch.partition),
       done: Promise.resolve(),
+      before: known?.tenure.signal.aborted ? undefined : known,
     };
     flights.set(dispatch.id, flight);
     byRequest.set(dispatch.correlationId, flight);
