@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** One more than there are cores, as files wait for a part of their time. Vitest by itself leaves a core idle. */
 const maxWorkers = availableParallelism() + 1;
 const MOST_ON_ONE_BROKER = 4;
+const CONFORMANCE = 'integration-tests/*conformance.test.ts';
 
 export default defineConfig({
   test: {
@@ -26,9 +27,21 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['integration-tests/**/*.test.ts', '{embedded,agent-sdk}/*.integration.test.ts'],
+          exclude: [CONFORMANCE],
           globalSetup: 'integration-tests/embedded-cluster.ts',
           // All on one broker: what is said of its topics, groups and schemas is said of a file's own prefix only.
           maxWorkers: Math.min(maxWorkers, MOST_ON_ONE_BROKER),
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: [CONFORMANCE],
+          globalSetup: 'integration-tests/embedded-cluster.ts',
+          // The suites give a scenario 30 s, which is too little beside other files on a busy machine.
+          maxWorkers: 1,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -1,6 +1,6 @@
 /**
  * Everything that must hold: format and lint, types, generated files, unit tests, a thousand simulated meshes, a short
- * fuzz, integration tests on a real Kafka, and a short chaos on three brokers.
+ * fuzz, integration tests on a real Kafka, conformance suites, and a short chaos on three brokers.
  * Goes on after a failed check, so that one run tells all, and ends with what failed and the counts.
  */
 import { spawn } from 'node:child_process';
@@ -91,6 +91,7 @@ try {
     ['fuzz', 'node', 'fuzz/main.ts', '--seconds', '2'],
   );
   await suite('integration');
+  await suite('conformance');
   await check('chaos', 'node', 'chaos/main.ts', '--minutes', '0.7', '--faults', 'kill,broker', '--seed', '1');
 } catch (error) {
   failed.push(String(error));

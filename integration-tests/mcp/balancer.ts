@@ -1,5 +1,5 @@
 /** A load balancer without affinity in front of replicas, which gives every request that has no key one. */
-import { createServer, request as forward } from 'node:http';
+import { Agent, createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Balancer {
@@ -7,13 +7,17 @@ export interface Balancer {
   close(): Promise<void>;
 }
 
+const KEEP_ALIVE_MS = 72_000;
+
 /** Hosts, origins and streams pass through it as they are. */
 export const startBalancer = async (replicas: readonly string[], key: string): Promise<Balancer> => {
-  const server = createServer((incoming, response) => {
+  // A connection that is used again may be ended by the other side just then.
+  const agent = new Agent({ keepAlive: false });
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, response) => {
     const { hostname, port } = new URL(replicas[Math.floor(Math.random() * replicas.length)]!);
     const { method, url: path } = incoming;
     const headers = { authorization: `Bearer ${key}`, ...incoming.headers };
-    const outgoing = forward({ hostname, port, method, path, headers }, (answer) => {
+    const outgoing = forward({ hostname, port, method, path, headers, agent }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       response.flushHeaders();
       answer.pipe(response);
