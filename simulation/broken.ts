@@ -292,7 +292,7 @@ export const broken: readonly Broken[] = [
     found: 'only what was approved',
     toolAsks: askingTools({ tool: '' }, { tool: '', at: 4_000 }),
   },
-  { how: 'audit recalls nothing', parts: nothingRecalled('audit'), found: 'audit whole' },
+  { how: 'audit recalls nothing', parts: nothingRecalled('audit'), found: 'audit whole', faults: ['crash'] },
   { how: 'policy commits before it appends', parts: committedFirst('policy'), found: 'one outcome' },
   { how: 'metering commits before it appends', parts: committedFirst('metering'), found: 'usage once' },
   { how: 'audit commits before it appends', parts: committedFirst('audit'), found: 'audit whole' },
