@@ -1,9 +1,11 @@
 /** The consumer groups of a mesh, from outside: where they are, and where they are put. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { audit } from '../../services/audit/index.ts';
+import { edgeAgents } from '../../services/edge-agents/index.ts';
 import { createKafka } from '../../services/runtime/kafka/connection.ts';
 import { joinGroup } from '../../services/runtime/kafka/membership.ts';
 import type { KafkaLogContext } from '../../services/runtime/kafka/shared.ts';
+import { taskState } from '../../services/task-state/index.ts';
 import type { TopicName } from '../../topics/index.ts';
 import { type Mesh, withAdmin } from './cluster.ts';
 
@@ -15,6 +17,14 @@ export const GROUPS = {
   metering: ['mesh.responses'],
   audit: audit.reads,
 } as const satisfies Record<string, readonly TopicName[]>;
+
+/** Groups that only pass by what the log is filled with, and would read all of it if they had never been anywhere. */
+const PASSING: Readonly<Record<string, readonly TopicName[]>> = {
+  'task-state': taskState.reads,
+  'edge-agents': edgeAgents.reads,
+  'edge-a2a-outbound': ['mesh.dispatches'],
+  'edge-mcp-outbound': ['mesh.dispatches'],
+};
 
 export type Group = keyof typeof GROUPS;
 export const groups = Object.keys(GROUPS) as Group[];
@@ -54,6 +64,11 @@ export const commitEndsOf = async (mesh: Mesh, group: string, topics: readonly T
     ),
   );
   await membership.leave();
+};
+
+/** The same for every group of a mesh without agents and tools. */
+export const commitAllEnds = async (mesh: Mesh): Promise<void> => {
+  for (const [group, topics] of Object.entries({ ...GROUPS, ...PASSING })) await commitEndsOf(mesh, group, topics);
 };
 
 /** Resolves when a group has committed all that is in its topics, which it does once a second. */

@@ -12,7 +12,7 @@ import { type Cluster, type Mesh, startCluster, withLog } from './cluster.ts';
 import { parley, run } from './command.ts';
 import { failedAttempt } from './conversations.ts';
 import { fill } from './fill.ts';
-import { commitEnds, groups, recordsOf, untilCaughtUp } from './groups.ts';
+import { commitAllEnds, groups, recordsOf, untilCaughtUp } from './groups.ts';
 import type { ReplayedAll } from './replay-all.ts';
 import { type ServiceProcess, startServices } from './service-process.ts';
 
@@ -142,7 +142,7 @@ export const measureHistory = async (
     signal,
   );
   const filledAt = performance.now();
-  for (const group of groups) await commitEnds(mesh, group);
+  await commitAllEnds(mesh);
   const logBytes = segmentBytes(join(running.cluster.directory, 'kafka', 'data'), 'mesh.');
   const inLog = await recordsOf(mesh, [...conversationTopics, 'mesh.audit']);
   const read = await readings(mesh, filled.samples, say, signal);
