@@ -114,6 +114,28 @@ describe.each([
     else await until(() => server.of('resources/unsubscribe').length === 1);
   });
 
+  test('a resource is told of once a second at most, though all who listen are others', async () => {
+    const server = await startServer(eras);
+    const w = await world({ one: { url: server.url } });
+    const { connections } = await w.edge();
+    const { hold } = connections.watchOf('one');
+    const uri = 'test://watched';
+    const asks = eras[0] === 'modern' ? 'subscriptions/listen' : 'resources/subscribe';
+    const told = () => w.said.filter((r) => r.type === 'ResourceChanged').map(({ time }) => time);
+    const end = hold(uri);
+    await until(() => server.of(asks).some(({ body }) => JSON.stringify(body).includes(uri)));
+    const say = async (count: number) => {
+      const says = setInterval(() => server.say({ uri }), 50);
+      await until(() => told().length === count).finally(() => clearInterval(says));
+    };
+    await say(1);
+    end();
+    hold(uri);
+    await say(2);
+    const [first, second] = told();
+    expect(second! - first!).toBeGreaterThan(900);
+  });
+
   test('is asked by the mesh itself, and answers whole', async () => {
     const server = await startServer(eras);
     const w = await world({ one: { url: server.url } });
@@ -128,6 +150,24 @@ describe.each([
       await expect(peer.request('nothing/like-this')).rejects.toMatchObject({ name: 'AnsweredError', code: -32601 });
     });
   });
+});
+
+test('a server with sessions hears last what was wanted last, however fast that changed', async () => {
+  const server = await startServer(['legacy']);
+  const w = await world({ one: { url: server.url } });
+  const { connections } = await w.edge();
+  const { hold } = connections.watchOf('one');
+  let end = hold('test://watched');
+  await until(() => server.subscribed.length === 1);
+  for (let i = 0; i < 3; i += 1) {
+    end();
+    end = hold('test://watched');
+  }
+  await until(() => server.subscribed.length === 7);
+  expect(server.subscribed.at(-1)).toBe(true);
+  end();
+  await until(() => server.subscribed.length === 8);
+  expect(server.subscribed.at(-1)).toBe(false);
 });
 
 describe('a question', () => {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node';
 import {
   acceptedContent,
@@ -43,8 +44,12 @@ const object = (properties: object = {}) =>
 const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] });
 const schema = { type: 'object' as const, properties: { name: { type: 'string' as const } }, required: ['name'] };
 
-/** @param era what it says of itself in its answers @param cancelled told of a call of `wait` that was cancelled */
-const build = (era: string, cancelled: () => void): McpServer => {
+/**
+ * @param era what it says of itself in its answers
+ * @param cancelled told of a call of `wait` that was cancelled
+ * @param subscribed as `TestServer.subscribed`
+ */
+const build = (era: string, cancelled: () => void, subscribed: boolean[]): McpServer => {
   const server = new McpServer(
     { name: 'for-tests', version: '1.0.0' },
     {
@@ -112,8 +117,16 @@ const build = (era: string, cancelled: () => void): McpServer => {
   server.registerResource('watched', 'test://watched', {}, async () => ({
     contents: [{ uri: 'test://watched', text: '1' }],
   }));
-  for (const method of ['resources/subscribe', 'resources/unsubscribe'] as const)
-    server.server.setRequestHandler(method, async () => ({}));
+  server.server.setRequestHandler('resources/subscribe', async () => {
+    subscribed.push(true);
+    return {};
+  });
+  server.server.setRequestHandler('resources/unsubscribe', async () => {
+    // Slower than another request takes.
+    await sleep(50);
+    subscribed.push(false);
+    return {};
+  });
   return server;
 };
 
@@ -125,6 +138,8 @@ export interface TestServer {
   /** How many calls of `wait` it heard to be cancelled. */
   cancelled(): number;
   sessions: Map<string, NodeStreamableHTTPServerTransport>;
+  /** What sessions were subscribed to, and (false) no longer, in the order in which that was done. */
+  subscribed: readonly boolean[];
   /** As if it were started anew: of sessions nothing is known, and streams are cut off. */
   lose(): void;
   /** Says to every session, and to every subscription, what changed. */
@@ -142,11 +157,12 @@ export const startServer = async (
   const received: Received[] = [];
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
   const servers = new Map<string, McpServer>();
+  const subscribed: boolean[] = [];
   let cancelled = 0;
   const count = () => {
     cancelled += 1;
   };
-  const modern = createMcpHandler(() => build('modern', count), { legacy: 'reject' });
+  const modern = createMcpHandler(() => build('modern', count, subscribed), { legacy: 'reject' });
   const serveModern = toNodeHandler(modern);
   const refuse = (response: ServerResponse, status: number, message: string) => {
     response.writeHead(status, { 'content-type': 'application/json' });
@@ -177,7 +193,7 @@ export const startServer = async (
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (session) => void sessions.set(session, transport),
     });
-    const server = build('legacy', count);
+    const server = build('legacy', count, subscribed);
     await server.connect(transport);
     await transport.handleRequest(request, response, got.body);
     servers.set(transport.sessionId ?? '', server);
@@ -195,6 +211,7 @@ export const startServer = async (
     of: (method) => received.filter(({ body }) => body?.method === method),
     cancelled: () => cancelled,
     sessions,
+    subscribed,
     lose: () => {
       sessions.clear();
       servers.clear();

@@ -44,24 +44,25 @@ const ignoringAnswers = (error: unknown) => {
   if (!(error instanceof AnsweredError)) throw error;
 };
 
-/** Calls at once, and once more after a while where it was called again meanwhile. */
-const seldom = (call: () => void): (() => void) => {
-  let timer: NodeJS.Timeout | undefined;
-  let again = false;
-  const run = () => {
+/** Makes a call at once, and of those of the same name that come soon after it one more, later. */
+const createSeldom = () => {
+  /** By name: whether it was called again meanwhile. */
+  const resting = new Map<string, boolean>();
+  const seldom = (name: string, call: () => void): void => {
+    if (resting.has(name)) {
+      resting.set(name, true);
+      return;
+    }
+    resting.set(name, false);
     call();
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (!again) return;
-      again = false;
-      run();
-    }, EVERY_MS);
-    timer.unref();
+    const wake = () => {
+      const again = resting.get(name);
+      resting.delete(name);
+      if (again) seldom(name, call);
+    };
+    setTimeout(wake, EVERY_MS).unref();
   };
-  return () => {
-    if (timer) again = true;
-    else run();
-  };
+  return seldom;
 };
 
 /**
@@ -77,10 +78,11 @@ export const createWatch = (
   const { signal: closed } = closing;
   const listeners = new Set<() => void>();
   const subscribed = new Map<string, Set<string>>();
-  const telling = new Map<string, () => void>();
-  const listsChanged = seldom(() => {
-    for (const listener of listeners) listener();
-  });
+  const seldom = createSeldom();
+  const listsChanged = () =>
+    seldom('lists', () => {
+      for (const listener of listeners) listener();
+    });
   let isGoing = false;
   let filtered: McpSubscription | undefined;
 
@@ -102,16 +104,28 @@ export const createWatch = (
     return turn;
   };
 
+  const turns = new Map<string, Promise<void>>();
+  /** Whether somebody wants to hear of it, as that is when its turn comes: the server hears the last of it last. */
+  const tell = (uri: string, signal: AbortSignal): Promise<void> => {
+    const turn = (turns.get(uri) ?? Promise.resolve()).then(async () => {
+      const { standing: own, limits } = await standing(signal);
+      if (own.channel.isModern) return relisten(own);
+      const method = subscribed.has(uri) ? 'resources/subscribe' : 'resources/unsubscribe';
+      await ask(own.channel, method, { uri }, limits, signal);
+    });
+    const over = turn
+      .catch(() => {})
+      .finally(() => {
+        if (turns.get(uri) === over) turns.delete(uri);
+      });
+    turns.set(uri, over);
+    return turn;
+  };
+
   const once = async (isFirst: boolean) => {
-    const {
-      standing: { channel, ...rest },
-      limits,
-    } = await standing(closed);
-    const own: Standing = { channel, ...rest };
-    if (channel.isModern) await relisten(own);
-    else
-      for (const uri of subscribed.keys())
-        await ask(channel, 'resources/subscribe', { uri }, limits, closed).catch(ignoringAnswers);
+    const { standing: own } = await standing(closed);
+    if (own.channel.isModern) await relisten(own);
+    else for (const uri of [...subscribed.keys()]) await tell(uri, closed).catch(ignoringAnswers);
     if (!isFirst) listsChanged();
     let current = filtered;
     // A new filter ends the old subscription.
@@ -148,22 +162,11 @@ export const createWatch = (
   const leave = (uri: string, who: string): boolean => {
     const known = subscribed.get(uri);
     if (!known?.delete(who) || known.size > 0) return false;
-    telling.delete(uri);
     return subscribed.delete(uri);
   };
 
-  /** At the connection that there is; at the next one all are subscribed to. */
-  const takeUp = async (uri: string): Promise<void> => {
-    const { standing: own, limits } = await standing(closed);
-    if (own.channel.isModern) await relisten(own);
-    else await ask(own.channel, 'resources/subscribe', { uri }, limits, closed);
-  };
-
   const unsubscribe: Watch['unsubscribe'] = async (uri, who, signal) => {
-    if (!leave(uri, who)) return;
-    const { standing: own, limits } = await standing(signal);
-    if (!own.channel.isModern) await ask(own.channel, 'resources/unsubscribe', { uri }, limits, signal);
-    else await relisten(own);
+    if (leave(uri, who)) await tell(uri, signal);
   };
 
   return {
@@ -171,15 +174,11 @@ export const createWatch = (
       const kind = kinds[method];
       if (kind) {
         listsChanged();
-        const tell = telling.get(method) ?? seldom(() => changed.list(kind));
-        telling.set(method, tell);
-        tell();
+        seldom(method, () => changed.list(kind));
       }
       const uri = params?.uri;
       if (method !== 'notifications/resources/updated' || typeof uri !== 'string' || !subscribed.has(uri)) return;
-      const tell = telling.get(uri) ?? seldom(() => changed.resource(uri));
-      telling.set(uri, tell);
-      tell();
+      seldom(`${method} ${uri}`, () => changed.resource(uri));
     },
     listen: (listener) => {
       listeners.add(listener);
@@ -193,11 +192,9 @@ export const createWatch = (
         return;
       }
       if (subscribed.size >= MAX_URIS) throw new AnsweredError(-32603, 'Too many resources are subscribed to.');
-      const { standing: own, limits } = await standing(signal);
       subscribed.set(uri, new Set([who]));
       try {
-        if (!own.channel.isModern) await ask(own.channel, 'resources/subscribe', { uri }, limits, signal);
-        else await relisten(own);
+        await tell(uri, signal);
         start();
       } catch (error) {
         leave(uri, who);
@@ -211,7 +208,7 @@ export const createWatch = (
       if (known) known.add(who);
       else if (subscribed.size < MAX_URIS) {
         subscribed.set(uri, new Set([who]));
-        if (isGoing) takeUp(uri).catch(() => {});
+        if (isGoing) tell(uri, closed).catch(() => {});
         else start();
       }
       return () => void unsubscribe(uri, who, closed).catch(() => {});
