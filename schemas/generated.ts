@@ -783,6 +783,8 @@ export interface SessionChanged {
   subscriptions: string[];
   /** Whether it has ended. */
   closed: boolean;
+  /** Id of the event that had the state which this one changes; where another came between, this one is void, and is made anew. Empty: the first. */
+  follows: string;
 }
 
 /** An agent on the log wants to be woken. Not yet checked. */

@@ -124,18 +124,15 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     const { protocolVersion: wanted, capabilities, clientInfo } = parsed.data;
     const protocolVersion = LEGACY_VERSIONS.includes(wanted) ? wanted : LEGACY_VERSIONS[0]!;
     const { info, ...said } = await presentation(edge, visit);
-    const state: SessionChanged = {
+    const opened = {
       session,
       endpoint: visit.endpoint,
       credential: visit.caller.credential.id,
       protocolVersion,
       client: Buffer.from(JSON.stringify(clientInfo)),
       capabilities: Buffer.from(JSON.stringify(capabilities)),
-      logLevel: '',
-      subscriptions: [],
-      closed: false,
     };
-    await sessions.state(state, visit.traceparent);
+    await sessions.open(opened, visit.traceparent);
     return { protocolVersion, serverInfo: info, ...said };
   };
 
@@ -152,7 +149,6 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     { id, method, params }: { id: Id; method: string; params?: unknown },
     transport: WebStandardStreamableHTTPServerTransport,
   ): Promise<Record<string, unknown>> => {
-    const latest = () => sessions.get(session.session) ?? session;
     const tell = (message: object) =>
       transport.send({ jsonrpc: '2.0', ...message } as JSONRPCMessage, { relatedRequestId: id });
     if (method === 'ping') return {};
@@ -160,12 +156,12 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     if (method === 'logging/setLevel') {
       const parsed = level.safeParse(params);
       if (!parsed.success) throw invalidParams('Invalid params of logging/setLevel');
-      await sessions.state({ ...latest(), logLevel: parsed.data.level }, visit.traceparent);
+      await sessions.change(session.session, () => ({ logLevel: parsed.data.level }), visit.traceparent);
       return {};
     }
     if (!isAsked(method)) throw noSuchMethod();
 
-    const speaker = clientsOwn(latest(), params);
+    const speaker = clientsOwn(sessions.get(session.session) ?? session, params);
     const key = underKey(visit, method, params, speaker, now());
     const interest = new AbortController();
     const name = clientsName(session.session, id);
@@ -185,9 +181,11 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
       });
       if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
         const { uri } = params as { uri: string };
-        const { subscriptions } = latest();
-        const after = subscriptionsAfter(subscriptions, uri, method === 'resources/subscribe');
-        await sessions.state({ ...latest(), subscriptions: after }, visit.traceparent);
+        const isMore = method === 'resources/subscribe';
+        const after = ({ subscriptions }: SessionChanged) => ({
+          subscriptions: subscriptionsAfter(subscriptions, uri, isMore),
+        });
+        await sessions.change(session.session, after, visit.traceparent);
       }
       return result;
     } finally {
@@ -312,7 +310,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
       visit.said.session = id;
       if (request.method === 'GET') await listen(visit, session);
       else if (request.method === 'DELETE') {
-        await sessions.state({ ...session, closed: true }, visit.traceparent);
+        await sessions.change(session.session, () => ({ closed: true }), visit.traceparent);
         response.writeHead(204).end();
         unsubscribe(visit, session);
       } else {
