@@ -8,18 +8,19 @@ export interface ResultLimits {
   tooLarge: 'refuse' | 'truncate';
 }
 
-const find = (configuration: Configuration | undefined, connection: string, tool: string | undefined) => {
+/** What the configuration says of a server, and of a tool of it; nothing of what it does not have. */
+export const configuredOf = (configuration: Configuration | undefined, connection: string, tool: string) => {
   const server = configuration?.servers.find((one) => one.connection === connection);
   return { server, tool: server?.tools.find(({ name }) => name === tool) };
 };
 
-/** @param tool undefined: what is called is none */
+/** @param tool empty: what is called is none */
 export const resultLimitsOf = (
   configuration: Configuration | undefined,
   connection: string,
-  tool: string | undefined,
+  tool: string,
 ): ResultLimits => {
-  const found = find(configuration, connection, tool);
+  const found = configuredOf(configuration, connection, tool);
   const maxBytes = found.tool?.resultBytes ?? found.server?.resultBytes ?? MAX_MESSAGE_BYTES;
   const tooLarge = found.tool?.tooLarge ?? found.server?.tooLarge ?? 'refuse';
   return { maxBytes: Math.min(maxBytes, MAX_MESSAGE_BYTES), tooLarge };
@@ -34,9 +35,9 @@ interface Timeouts {
 export const timeoutsOf = <T extends Timeouts>(
   configuration: Configuration | undefined,
   server: T & { id: string },
-  tool: string | undefined,
+  tool: string,
 ): T => {
-  const own = find(configuration, server.id, tool).tool;
+  const own = configuredOf(configuration, server.id, tool).tool;
   return {
     ...server,
     firstByteTimeoutMs: own?.firstByteTimeoutMs ?? server.firstByteTimeoutMs,

@@ -70,8 +70,6 @@ const failedBy = (error: CallFailed, repeatable: boolean): Failed => ({
 const nameOf = ({ params }: McpRequest): string | undefined =>
   typeof params.name === 'string' ? params.name : undefined;
 
-const toolOf = (asked: McpRequest): string | undefined => (asked.method === 'tools/call' ? nameOf(asked) : undefined);
-
 const spanOf = ({ context }: Tenure, dispatch: Dispatch, asked: McpRequest) => {
   const { target, attempt } = dispatch.data;
   const name = nameOf(asked);
@@ -144,7 +142,7 @@ const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reach
         asked.method === 'tools/call'
           ? paramHeadersOf(calling.definitions, target.name, nameOf(asked) ?? '', asked.params.arguments)
           : {},
-      limits: timeoutsOf(tenure.context.configuration(), ready.connection, toolOf(asked)),
+      limits: timeoutsOf(tenure.context.configuration(), ready.connection, toolIn(request.resource)),
       signal,
     });
   } finally {
@@ -152,12 +150,12 @@ const outcomeOf = async (exchange: Exchange, { upstream, ready, secrets }: Reach
   }
 };
 
-const fittingOf = ({ calling, tenure, dispatch, request, asked }: Exchange, message: Buffer): Buffer | Failed => {
-  const tool = toolOf(asked);
+const fittingOf = ({ calling, tenure, dispatch, request }: Exchange, message: Buffer): Buffer | Failed => {
+  const tool = toolIn(request.resource);
   const limits = resultLimitsOf(tenure.context.configuration(), dispatch.data.target.connection, tool);
   // Its client knows the tool as the server has it that was asked for, also where a twin answers.
   const { id } = configuredAs(request.resource);
-  const ofTool = tool === undefined ? undefined : { hasOutputSchema: hasOutputSchema(calling.definitions, id, tool) };
+  const ofTool = tool === '' ? undefined : { hasOutputSchema: hasOutputSchema(calling.definitions, id, tool) };
   return fitting(message, limits, ofTool);
 };
 
@@ -220,7 +218,7 @@ export const performDispatch = async (
     (index, payload) => say(`chunk-${index}`, 'ResponseChunk', { index, attempt, payload }),
     (error) => unwritten.abort(error),
   );
-  const place = enter(calling.places, context, data, toolOf(asked));
+  const place = enter(calling.places, context, data, toolIn(request.resource));
   const reached = place.refused ?? reachOf(calling, data);
   try {
     if (!request.repeatable && !('kind' in reached)) await persist([attemptBegun(say, data)]);

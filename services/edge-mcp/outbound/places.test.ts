@@ -25,7 +25,7 @@ const entering = (limits: Partial<ServerConfiguration>) => {
   }));
   const clock = { now: 0 };
   const context = { configuration: () => ({ servers }) as unknown as Configuration, now: () => clock.now };
-  const into = (server: string, tool?: string) =>
+  const into = (server: string, tool = '') =>
     enter(places, context, { target: { id: server, connection: server, name: server } }, tool);
   return { clock, into, why: (server: string, tool?: string) => into(server, tool).refused?.failure };
 };
@@ -53,7 +53,7 @@ test('a rate is counted for each server and tool, and says when there is room ag
     retryAfterMs: 30_000,
   });
   // The refused one did not count against the server.
-  for (const tool of ['cheap', 'cheap', undefined]) expect(into('one', tool).refused).toBeNull();
+  for (const tool of ['cheap', 'cheap', '']) expect(into('one', tool).refused).toBeNull();
   expect(why('one', 'cheap')).toMatchObject({ retryAfterMs: 10_000 });
   expect(into('two', 'dear').refused).toBeNull();
   clock.now = 30_000;

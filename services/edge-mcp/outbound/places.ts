@@ -3,6 +3,7 @@ import type * as mesh from '../../../schemas/generated.ts';
 import { faultOf } from '../../runtime/outbound/faults.ts';
 import type { Failed } from '../../runtime/outbound/outcomes.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
+import { configuredOf } from './limits.ts';
 import { type Bucket, refilled, taken, waitOf } from './rate.ts';
 
 /** By connection, or by connection and tool. */
@@ -32,13 +33,11 @@ interface Limited {
 
 type Context = Pick<ServiceContext, 'configuration' | 'now'>;
 
-const limitsOf = ({ configuration }: Context, connection: string, tool: string | undefined): Limited[] => {
-  const server = configuration()?.servers.find((one) => one.connection === connection);
-  if (!server) return [];
-  const limits = server.tools.find(({ name }) => name === tool);
+const limitsOf = ({ configuration }: Context, connection: string, tool: string): Limited[] => {
+  const limits = configuredOf(configuration(), connection, tool);
   return [
-    { key: connection, whom: 'the MCP server', ...server },
-    ...(limits ? [{ key: `${connection} ${tool}`, whom: 'this tool of the MCP server', ...limits }] : []),
+    ...(limits.server ? [{ key: connection, whom: 'the MCP server', ...limits.server }] : []),
+    ...(limits.tool ? [{ key: `${connection} ${tool}`, whom: 'this tool of the MCP server', ...limits.tool }] : []),
   ];
 };
 
@@ -52,12 +51,15 @@ const leaveAt = (inFlight: Map<string, number>, key: string) => {
   else inFlight.delete(key);
 };
 
-/** A place among the calls to a server, and to a tool of it; where there is none the call is refused, and counts nowhere. */
+/**
+ * A place among the calls to a server, and to a tool of it; where there is none the call is refused, and counts nowhere.
+ * @param tool empty: what is called is none
+ */
 export const enter = (
   { inFlight, buckets }: Places,
   context: Context,
   { target }: Pick<mesh.RequestDispatched, 'target'>,
-  tool: string | undefined,
+  tool: string,
 ): { refused: Failed | null; leave(): void } => {
   const refuse = (failed: Failed) => ({ refused: failed, leave: () => {} });
   const limits = limitsOf(context, target.connection, tool);

@@ -147,7 +147,7 @@ export const world = async (
       id,
       contextId: 'context-1',
       action: 'tool.call',
-      resource: { type: 'tool', id: `${server}/x` },
+      resource: { type: method === 'tools/call' ? 'tool' : 'resource', id: `${server}/${params.name}` },
       protocol: 'mcp',
       streaming: true,
       message: Buffer.from(JSON.stringify({ method, params: { ...params, _meta } })),
