@@ -188,10 +188,9 @@ describe('closing', () => {
     const url = await listen();
     const slow = fetch(`${url}/slow`);
     while (!asked) await sleep(5);
-    const since = Date.now();
     const closed = http.close();
     expect(await (await slow).text()).toBe('done');
+    // Kept alive, its connection would end the test by its time-out.
     await closed;
-    expect(Date.now() - since).toBeLessThan(1_000);
   });
 });

@@ -481,9 +481,8 @@ describe('stopping', () => {
   it('does not wait for ever, and cancels nothing: the conversation goes on', async () => {
     const held = post(chat);
     await world.until('mesh.requests', 'RequestReceived', 1);
-    const since = Date.now();
     await edge.stop();
-    expect(Date.now() - since).toBeLessThan(2_000);
+    // Had it waited for the answer, this would be 504.
     expect((await held).status).toBe(503);
     expect(await world.events('mesh.cancellations', 'CancelRequested')).toEqual([]);
   });

@@ -234,7 +234,7 @@ describe.each(eras)('a %s client', (mode) => {
       resource: { id: 'files/file:///a' },
     });
 
-    await vi.waitFor(() => expect(held).toEqual(['files file:///a']));
+    await vi.waitFor(() => expect(held).toEqual(['files file:///a']), 10_000);
 
     const until = async (what: string, again: () => Promise<unknown>) => {
       while (!heard.includes(what)) {
@@ -262,7 +262,7 @@ describe.each(eras)('a %s client', (mode) => {
     const [, ended] = await world.until('mesh.requests', 'RequestReceived', 2);
     expect(ended!.key).toBe(subscribed!.key);
     expect(JSON.parse(ended!.data.request.message.toString())).toMatchObject({ method: 'resources/unsubscribe' });
-    await vi.waitFor(() => expect(held).toEqual([]));
+    await vi.waitFor(() => expect(held).toEqual([]), 10_000);
   });
 
   it('pages through five thousand tools', async () => {

@@ -46,7 +46,7 @@ test('changes that are made at the same time all hold, at one replica and at sev
       const { subscriptions = [], logLevel } = sessions.get(opened.session) ?? {};
       expect(subscriptions.toSorted()).toEqual(uris.toSorted());
       expect(logLevel).toBe('error');
-    });
+    }, 10_000);
 });
 
 test('what is changed holds at once where it was changed, whatever is read late', async () => {
@@ -88,5 +88,5 @@ test('a change by a version that knew of no void changes holds', async () => {
   const event = { type: first!.type, source: first!.source, key: first!.key, time: Date.now() };
   const ids = { id: 'another', correlationId: 'another', causationId: '', traceparent: TRACE };
   await log.append([{ ...event, ...ids, data: { ...first!.data, logLevel: 'debug' } }]);
-  await vi.waitFor(() => expect(sessions.get(opened.session)?.logLevel).toBe('debug'));
+  await vi.waitFor(() => expect(sessions.get(opened.session)?.logLevel).toBe('debug'), 10_000);
 });
