@@ -761,6 +761,8 @@ export interface ServerObserved {
   instructions: string;
   /** Why it could not be reached; empty: it could. */
   problem: string;
+  /** What it lists and nobody is offered, with the reason of each; the last says how many more there are. */
+  leftOut: string[];
 }
 
 /** What the mesh knows of a session of an MCP client that speaks a revision with sessions (up to 2025-11-25). */

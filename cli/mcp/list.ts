@@ -18,6 +18,8 @@ export interface ServerLine {
   problem: string;
   /** Revisions of MCP that it speaks, newest first. */
   protocolVersions: string[];
+  /** What it lists and nobody is offered, with the reason of each. */
+  leftOut: readonly string[];
   inForce: number;
   heldBack: number;
   /** What is to be used instead; null: it is not deprecated. */
@@ -52,6 +54,7 @@ export const serverLines = (known: Known): ServerLine[] => {
       reached: seen !== undefined && seen.problem === '',
       problem: seen?.problem ?? '',
       protocolVersions: seen?.protocolVersions ?? [],
+      leftOut: seen?.leftOut ?? [],
       inForce: count('in-force'),
       heldBack: count('held-back'),
       deprecated,
@@ -79,6 +82,9 @@ export const serverText = (lines: readonly ServerLine[]): string[] => [
       ]),
     ],
     [2, 3],
+  ),
+  ...lines.flatMap(({ name, leftOut }) =>
+    leftOut.length === 0 ? [] : [`Left out of ${name}:`, ...leftOut.map((one) => `  ${plain(visible(one), 300)}`)],
   ),
   ...lines.flatMap(({ name, deprecated, callers }) =>
     deprecated === null

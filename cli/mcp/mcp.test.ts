@@ -13,7 +13,7 @@ import { connectionOf } from './log-in.ts';
 import { openLoopback } from './loopback.ts';
 import { serverOf } from './register.ts';
 
-const seen = { capabilities: Buffer.from('{}'), info: Buffer.from('{}'), instructions: '', problem: '' };
+const seen = { capabilities: Buffer.from('{}'), info: Buffer.from('{}'), instructions: '', problem: '', leftOut: [] };
 const [add, sub] = [toolOf('add'), toolOf('sub')];
 const configuration = {
   ...configurationOf({
@@ -36,7 +36,12 @@ const definitions = knowing(
   [observedAs('calc', add), observedAs('calc', sub), observedAs('old', add)],
   [reviewedAs('calc', add), reviewedAs('old', add)],
   [
-    { ...seen, server: 'calc', protocolVersions: ['2026-07-28', '2025-11-25'] },
+    {
+      ...seen,
+      server: 'calc',
+      protocolVersions: ['2026-07-28', '2025-11-25'],
+      leftOut: ['TOOL mul\u001b[2J: inputSchema: Invalid input', '7 more'],
+    },
     { ...seen, server: 'old', protocolVersions: [], problem: 'it could not be started' },
   ],
 );
@@ -49,6 +54,9 @@ test('servers are listed with how they are, and who uses those that are deprecat
     'old     1               1          0  not reached: it could not be started  npx -y old\\u{1b}[2J',
     'gone    1               0          0  not asked yet',
     'new     2               0          0  not asked yet',
+    'Left out of calc:',
+    '  TOOL mul\\u{1b}[2J: inputSchema: Invalid input',
+    '  7 more',
     'old is deprecated: Use calc. 2 agents may use it: acme/bot, acme/desk',
     'gone is deprecated: calc. 1 agent may use it: acme/desk',
   ]);

@@ -90,11 +90,7 @@ export const startCatalogue = (
       return;
     }
     const seen = await observe(server.name, listing, definitions, clean);
-    complain(logger, server.name, watch, [
-      ...listing.leftOut.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`),
-      ...(listing.cutShort ? [listing.cutShort] : []),
-      ...seen.leftOut,
-    ]);
+    complain(logger, server.name, watch, seen.leftOut);
     const events = [
       ...(seen.server ? [event('ServerObserved', `${server.name}/`, seen.server)] : []),
       ...seen.definitions.map((data) => event('DefinitionObserved', keyOf(data), data)),
@@ -184,12 +180,8 @@ export const startCatalogue = (
 
 /** Once for each state of affairs. */
 const complain = (logger: Logger, server: string, watch: Watched, problems: readonly string[]) => {
-  const complaint = problems.slice(0, 20).join('; ');
+  const complaint = problems.join('; ');
   if (complaint === watch.complaint) return;
   watch.complaint = complaint;
-  if (complaint !== '')
-    logger.warn(
-      { server, problems: problems.slice(0, 20), of: problems.length },
-      'left out of what an MCP server lists',
-    );
+  if (complaint !== '') logger.warn({ server, problems }, 'left out of what an MCP server lists');
 };

@@ -25,6 +25,7 @@ const server: mesh.ServerObserved = {
   info: Buffer.from('{"name":"calc","version":"1"}'),
   instructions: '',
   problem: '',
+  leftOut: [],
 };
 const [add, sub] = [toolOf('add'), toolOf('sub')];
 
@@ -68,6 +69,18 @@ test('a server that invents names at every call comes to an end', async () => {
   const { definitions, leftOut } = await observe('calc', listing([add, sub]), known, clean);
   expect(definitions.map(({ name }) => name)).toEqual(['add']);
   expect(leftOut).toEqual([`1 definitions: it has had more than ${MOST_NAMES} names`]);
+});
+
+test('what clients could not read is told of with its reason, once, as far as there is room', async () => {
+  const odd = Array.from({ length: 30 }, (_, i) => ({ kind: 'TOOL' as const, name: `t${i} key`, reason: 'none' }));
+  const without = (bytes: Buffer) => Buffer.from(bytes.toString().replaceAll('key', '***'));
+  const { server: said, leftOut } = await observe('calc', listing([add], { leftOut: odd }), knowing([]), without);
+  expect(said?.leftOut).toEqual(leftOut);
+  expect(leftOut).toHaveLength(21);
+  expect([leftOut[0], leftOut[20]]).toEqual(['TOOL t0 ***: none', '10 more']);
+  const again = await observe('calc', listing([add], { leftOut: odd }), knowing([], [], [said!]), without);
+  expect(again.server).toBeUndefined();
+  expect(observeUnreachable('calc', 'down', knowing([], [], [said!]))?.leftOut).toEqual(leftOut);
 });
 
 test('suspicious instructions of a server are recorded as such, to be reviewed', async () => {

@@ -9,12 +9,15 @@ import { assess } from './assess.ts';
 export interface Seen {
   server: mesh.ServerObserved | undefined;
   definitions: mesh.DefinitionObserved[];
-  /** What is not stated, and why. */
+  /** As `ServerObserved.leftOut`. */
   leftOut: string[];
 }
 
 /** Names of one server, of what is gone too: a server that invents names at every call must come to an end. */
 export const MOST_NAMES = 20_000;
+
+/** Of what is left out, as many are named. */
+const MOST_LEFT_OUT = 20;
 
 /** Definitions that are read through before others of the process have their turn. */
 const AT_ONCE = 50;
@@ -42,8 +45,19 @@ export const observeUnreachable = (
     instructions: '',
     protocolVersions: [],
     problem,
+    leftOut: before?.leftOut ?? [],
   };
   return isSame(now, before) ? undefined : now;
+};
+
+const leftOutOf = ({ leftOut, cutShort }: Listing, tooMany: number, clean: (bytes: Buffer) => Buffer): string[] => {
+  const all = [
+    ...(cutShort ? [cutShort] : []),
+    ...(tooMany > 0 ? [`${tooMany} definitions: it has had more than ${MOST_NAMES} names`] : []),
+    ...leftOut.map(({ kind, name, reason }) => `${kind} ${name.slice(0, 200)}: ${reason.slice(0, 200)}`),
+  ];
+  const named = all.slice(0, MOST_LEFT_OUT).map((one) => clean(Buffer.from(one)).toString());
+  return all.length > named.length ? [...named, `${all.length - named.length} more`] : named;
 };
 
 /**
@@ -52,10 +66,11 @@ export const observeUnreachable = (
  */
 export const observe = async (
   server: string,
-  { peer, offered, cutShort }: Listing,
+  listing: Listing,
   { all, servers }: Definitions,
   clean: (bytes: Buffer) => Buffer,
 ): Promise<Seen> => {
+  const { peer, offered, cutShort } = listing;
   const now: mesh.ServerObserved = {
     server,
     protocolVersions: [...peer.protocolVersions],
@@ -63,6 +78,7 @@ export const observe = async (
     info: clean(Buffer.from(canonicalJson(peer.info))),
     instructions: '',
     problem: '',
+    leftOut: [],
   };
   const known = new Map<string, Definition>();
   for (const [key, definition] of all) if (definition.server === server) known.set(key, definition);
@@ -86,9 +102,6 @@ export const observe = async (
     for (const { kind, name, observed } of known.values())
       if (observed && observed.digest !== '')
         definitions.push({ server, kind, name, definition: Buffer.alloc(0), digest: '', findings: [] });
-  return {
-    server: isSame(now, servers.get(server)) ? undefined : now,
-    definitions,
-    leftOut: tooMany > 0 ? [`${tooMany} definitions: it has had more than ${MOST_NAMES} names`] : [],
-  };
+  now.leftOut = leftOutOf(listing, tooMany, clean);
+  return { server: isSame(now, servers.get(server)) ? undefined : now, definitions, leftOut: now.leftOut };
 };

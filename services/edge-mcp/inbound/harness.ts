@@ -244,6 +244,7 @@ export const createWorld = async () => {
         info: Buffer.from(JSON.stringify({ name: server, version: '1' })),
         instructions: '',
         problem: '',
+        leftOut: [],
       }),
     edge: async (times: Partial<InboundTimes> = {}): Promise<EdgeForTests> => {
       const memory = await createMemoryLog(cluster);

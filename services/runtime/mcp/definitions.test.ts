@@ -68,6 +68,7 @@ test('the last word on a server counts', () => {
     capabilities: Buffer.from('{}'),
     info: Buffer.from('{}'),
     instructions: '',
+    leftOut: [],
   };
   for (const problem of ['', 'down'])
     foldDefinition(definitions, { type: 'ServerObserved', data: { ...server, problem } });
