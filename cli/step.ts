@@ -84,7 +84,10 @@ const steps = {
     text: `/mcp${endpoint && `/${endpoint}`}, ${protocolVersion}`,
   }),
   RootsChanged: () => ({ word: 'roots changed', text: '' }),
-  InputProvided: ({ inputId }) => ({ word: 'input provided', text: inputId }),
+  InputProvided: ({ inputId, payload }, excerpt) => ({
+    word: 'answered',
+    text: [inputId, ...(excerpt ? [excerpt(payload)] : [])].join(', '),
+  }),
   ListChanged: ({ server, kind }) => ({ word: 'list changed', text: `${kind} of ${server}` }),
   ResourceChanged: ({ server, uri }) => ({ word: 'resource changed', text: `${server}/${uri}` }),
   ResponseChunk: ({ index, attempt }) => ({ word: 'chunk', text: `${index} of attempt ${attempt}` }),

@@ -4,6 +4,7 @@ import type { AnyRecorded } from '../services/runtime/log.ts';
 import { a2aExcerpt, sayUpdate } from './a2a-text.ts';
 import { excerpt } from './excerpt.ts';
 import { instant, lasting, used } from './figures.ts';
+import { mcpExcerpt } from './mcp-text.ts';
 import { type Step, stepOf, what, who } from './step.ts';
 import { plain } from './text.ts';
 
@@ -44,6 +45,9 @@ const turnStep = ({ data, time }: AnyRecorded<'ResponseCompleted'>): Step => ({
   ].join(', '),
 });
 
+/** Of protocols that are not OpenAI's. */
+const excerpts: Readonly<Record<string, (message: Buffer) => string>> = { a2a: a2aExcerpt, mcp: mcpExcerpt };
+
 /** Tells of events. Remembers what agents said: it is told of when it is not taken. */
 export class Steps {
   readonly #reports = new Map<string, string>();
@@ -59,7 +63,7 @@ export class Steps {
     } catch {
       // What cannot be read is told of below.
     }
-    return stepOf(event, (message) => (protocol === 'a2a' ? a2aExcerpt(message) : excerpt(protocol, message)));
+    return stepOf(event, excerpts[protocol] ?? ((message) => excerpt(protocol, message)));
   }
 
   #ofTask(event: AnyRecorded): Step | undefined | 'other' {

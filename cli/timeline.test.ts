@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { happened } from '../services/runtime/given.ts';
 import type { AnyRecorded } from '../services/runtime/log.ts';
 import { requestForTests } from '../services/runtime/request-for-tests.ts';
+import { toolRequest } from './effects/requests-for-tests.ts';
 import { inOrder, Timeline, tell } from './timeline.ts';
 
 process.env.TZ = 'UTC';
@@ -214,4 +215,29 @@ test('what cannot be read is told as such, and nothing in it reaches the termina
   expect(text).toContain('unreadable');
   expect(text).toContain('this version does not know RequestBlessed');
   expect(text).not.toContain('\u001b');
+});
+
+test('a call of a tool is told with what it was given, what its server says and asks meanwhile, and what it answers', () => {
+  const at = chain('request', BEGUN);
+  const chunk = (index: number, said: object) =>
+    happened('ResponseChunk', { index, attempt: 1, payload: Buffer.from(JSON.stringify(said)) });
+  const progress = { method: 'notifications/progress', params: { progress: 1, progressToken: 1 } };
+  const asked = { id: '1-1', method: 'elicitation/create', params: { message: 'Who?', requestedSchema: {} } };
+  const accepted = { result: { action: 'accept', content: { name: 'Ada' } } };
+  const lines = tell(
+    [
+      at(0, happened('RequestReceived', { request: toolRequest('greet', { loud: true }) })),
+      at(10, chunk(0, progress)),
+      at(20, chunk(1, progress)),
+      at(30, chunk(2, asked)),
+      at(40, happened('InputProvided', { inputId: '1-1', payload: Buffer.from(JSON.stringify(accepted)) })),
+    ],
+    new Timeline(),
+  );
+  expect(lines.slice(2)).toEqual([
+    '       +0 ms  received        mcp, to be streamed, greet({"loud":true}) (86 B)',
+    '      +10 ms  streaming       the first of the answer is on its way',
+    '      +30 ms  meanwhile       asks “Who?” (91 B)',
+    '      +40 ms  answered        1-1, accept {"name":"Ada"} (55 B)',
+  ]);
 });

@@ -5,6 +5,7 @@
 import type { AnyRecorded } from '../services/runtime/log.ts';
 import { conversationTopics } from './conversation.ts';
 import { clock, lasting } from './figures.ts';
+import { mcpSays } from './mcp-text.ts';
 import { what, who } from './step.ts';
 import { plain } from './text.ts';
 import { type RequestSoFar, Requests, rootOf, tasksOf } from './timeline-requests.ts';
@@ -83,6 +84,8 @@ export class Timeline {
   /** Undefined for what is told of by other events. */
   #line(event: AnyRecorded, request: RequestSoFar): string | undefined {
     if (event.type === 'ResponseChunk') {
+      const said = request.protocol === 'mcp' ? mcpSays(event.data.payload) : undefined;
+      if (said) return column('meanwhile', said);
       if (request.streaming) return undefined;
       request.streaming = true;
       return column('streaming', 'the first of the answer is on its way');
