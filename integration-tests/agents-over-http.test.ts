@@ -258,7 +258,7 @@ test('bad input gets the error that the protocol has for it', async () => {
 
 test('a client of the Python SDK: sends, streams, lists, cancels', { timeout: 240_000 }, async (context) => {
   if (!canRun('python3')) context.skip('there is no python3 on this machine');
-  const python = pythonWith('a2a-sdk[grpc]', 'import a2a.client, grpc, httpx');
+  const python = await pythonWith('a2a-sdk[grpc]', 'import a2a.client, grpc, httpx');
   const said = await runPython(python, 'client.py', [edge.url, keys.desk]);
   for (const binding of bindings)
     expect(said[binding]).toEqual({

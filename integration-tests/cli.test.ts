@@ -70,7 +70,7 @@ const run = async (args: readonly string[], env?: NodeJS.ProcessEnv) => {
 };
 
 const until = async (condition: () => boolean) => {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error('waited in vain');
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -89,7 +89,7 @@ const usageOf = (completed: Event): Event<'UsageRecorded'> => {
   const { subject, action, resource, target, meters } = (completed as Event<'ResponseCompleted'>).data;
   const cost = { costNanos: 123_000, currency: 'USD', priced: true, configurationVersion: 'v1' };
   const data = { subject, action, resource, target, meters, estimated: false, ...cost };
-  return follow('metering', completed, 0, 'UsageRecorded', data, Date.now());
+  return follow('metering', completed, 0, 'UsageRecorded', data, completed.time);
 };
 
 const conversation = `acme:${newId()}`;

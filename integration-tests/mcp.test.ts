@@ -202,7 +202,7 @@ test('a client of version 1 of the SDK', async () => {
 
 test('a client of the Python SDK, in both eras', { timeout: 240_000 }, async (context) => {
   if (!canRun('python3')) context.skip('there is no python3 on this machine');
-  const python = pythonWith('mcp>=2', 'import httpx2; from mcp import Client');
+  const python = await pythonWith('mcp>=2', 'import httpx2; from mcp import Client');
   const said = await runPython(python, '../mcp/client.py', [at('both'), keys.desk]);
   for (const version of ['2025-11-25', '2026-07-28'])
     expect(said[version === '2025-11-25' ? 'legacy' : version]).toEqual({

@@ -1,5 +1,5 @@
 /** Python programs in an environment of their own. */
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,16 +9,18 @@ import { onTestFinished } from 'vitest';
 export const canRun = (python: string, code = ''): boolean => spawnSync(python, ['-c', code]).status === 0;
 
 const INSTALL_MS = 180_000;
+/** Meanwhile a mesh of this process stays a member of its groups. */
+const execute = promisify(execFile);
 
 /** A python with a package: the one at hand if it can do `imports`, else one in a temporary directory. */
-export const pythonWith = (packageName: string, imports: string): string => {
+export const pythonWith = async (packageName: string, imports: string): Promise<string> => {
   if (canRun('python3', imports)) return 'python3';
   const directory = mkdtempSync(join(tmpdir(), 'parley-python-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  execFileSync('python3', ['-m', 'venv', directory]);
+  await execute('python3', ['-m', 'venv', directory]);
   const python = join(directory, 'bin', 'python');
   const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', packageName];
-  execFileSync(python, install, { timeout: INSTALL_MS, stdio: 'pipe' });
+  await execute(python, install, { timeout: INSTALL_MS });
   return python;
 };
 
@@ -26,6 +28,6 @@ export const pythonWith = (packageName: string, imports: string): string => {
 // biome-ignore lint/suspicious/noExplicitAny: it is what the program says it is.
 export const runPython = async (python: string, file: string, args: readonly string[]): Promise<any> => {
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-  const { stdout } = await promisify(execFile)(python, [join(import.meta.dirname, file), ...args], { env });
+  const { stdout } = await execute(python, [join(import.meta.dirname, file), ...args], { env });
   return JSON.parse(stdout);
 };
