@@ -8,6 +8,8 @@ import { asking, KEY, legacyClient, modernClient, until, world } from './world-f
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const processOf = (path: string, env: Record<string, string> = {}) => ({
   process: { command: process.execPath, args: [at(path)], env, cwd: null },
+  // On a busy machine a process takes its time to start.
+  firstByteTimeoutMs: 30_000,
 });
 const own = (env?: Record<string, string>) => processOf('./stdio-server-for-tests.ts', env);
 const modules = '../../../node_modules/@modelcontextprotocol';

@@ -57,7 +57,7 @@ export const asking = { elicitation: { form: {} } };
 
 /** Until it holds. */
 export const until = async (holds: () => boolean): Promise<void> => {
-  for (let i = 0; i < 4_000 && !holds(); i += 1) await sleep(5);
+  for (let i = 0; i < 10_000 && !holds(); i += 1) await sleep(5);
   if (!holds()) throw new Error('it did not come to hold');
 };
 
