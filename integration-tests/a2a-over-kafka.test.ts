@@ -1,17 +1,15 @@
 /** The conformance kit of docs/a2a-over-kafka.md against agents that keep its rules, and against none. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, inject, type TestContext, test } from 'vitest';
 import { agentProcess } from '../conformance/agent-process.ts';
 import { runKit } from '../conformance/kit.ts';
 import { newId } from '../services/runtime/event.ts';
+import { canRun, INSTALL_MS, pythonWith } from './agents/python.ts';
 
 const AGENTS = join(import.meta.dirname, '..', 'examples', 'agents');
 const KIT_MS = 180_000;
-const INSTALL_MS = 120_000;
 
 /** How many rules the kit finds kept. @throws at the first that is not: with an agent that hangs each would be waited for. */
 const conformance = async (
@@ -44,24 +42,6 @@ const conformance = async (
 const MANY = 40;
 
 const run = promisify(execFile);
-const canRun = (python: string, code: string): Promise<boolean> =>
-  run(python, ['-c', code]).then(
-    () => true,
-    () => false,
-  );
-
-/** A Python with what the example needs: the one at hand, or one made in a temporary directory. */
-const pythonWithPackages = async ({ onTestFinished }: TestContext): Promise<string> => {
-  if (await canRun('python3', 'import confluent_kafka, fastavro')) return 'python3';
-  const directory = mkdtempSync(join(tmpdir(), 'parley-python-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  await run('python3', ['-m', 'venv', directory]);
-  const python = join(directory, 'bin', 'python');
-  const requirements = join(AGENTS, 'log-python', 'requirements.txt');
-  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
-  await run(python, install, { timeout: INSTALL_MS });
-  return python;
-};
 
 // Each has topics of its own, and waits for most of its time.
 describe.concurrent('the conformance kit', () => {
@@ -71,8 +51,10 @@ describe.concurrent('the conformance kit', () => {
   });
 
   test('an agent in another language keeps the rules', { timeout: KIT_MS + INSTALL_MS }, async (context) => {
-    if (!(await canRun('python3', ''))) context.skip('there is no python3 on this machine');
-    const command = [await pythonWithPackages(context), join(AGENTS, 'log-python', 'agent.py')];
+    if (!canRun('python3')) context.skip('there is no python3 on this machine');
+    const requirements = join(AGENTS, 'log-python', 'requirements.txt');
+    const python = await pythonWith(context, ['-r', requirements], 'import confluent_kafka, fastavro');
+    const command = [python, join(AGENTS, 'log-python', 'agent.py')];
     const passed = await conformance(context, command, { PYTHONDONTWRITEBYTECODE: '1' });
     context.expect(passed).toBeGreaterThan(MANY);
   });

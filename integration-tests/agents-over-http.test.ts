@@ -16,7 +16,7 @@ import {
 } from './agents/client.ts';
 import { type HttpAgent, startHttpAgent } from './agents/http-agent.ts';
 import { type AgentMesh, createAgentMesh, keys, type Replica } from './agents/mesh.ts';
-import { canRun, pythonWith, runPython } from './agents/python.ts';
+import { canRun, INSTALL_MS, pythonWith, runPython } from './agents/python.ts';
 import { startWebhook } from './agents/webhook.ts';
 import { until } from './mesh.ts';
 
@@ -256,9 +256,11 @@ test('bad input gets the error that the protocol has for it', async () => {
   expect([bare.status, ((await bare.json()) as Answer).error.message]).toEqual([401, expect.stringContaining('key')]);
 });
 
-test('a client of the Python SDK: sends, streams, lists, cancels', { timeout: 240_000 }, async (context) => {
+test('a client of the Python SDK: sends, streams, lists, cancels', {
+  timeout: INSTALL_MS + 60_000,
+}, async (context) => {
   if (!canRun('python3')) context.skip('there is no python3 on this machine');
-  const python = await pythonWith('a2a-sdk[grpc]', 'import a2a.client, grpc, httpx');
+  const python = await pythonWith(context, ['a2a-sdk[grpc]'], 'import a2a.client, grpc, httpx');
   const said = await runPython(python, 'client.py', [edge.url, keys.desk]);
   for (const binding of bindings)
     expect(said[binding]).toEqual({

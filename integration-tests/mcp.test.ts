@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canRun, pythonWith, runPython } from './agents/python.ts';
+import { canRun, INSTALL_MS, pythonWith, runPython } from './agents/python.ts';
 import { clientOf, clientV1Of, type Era, textOf } from './mcp/client.ts';
 import { createMcpMesh, keys, type McpMesh, type McpReplica } from './mcp/mesh.ts';
 import { type McpUpstream, startMcpUpstream } from './mcp/upstream.ts';
@@ -200,9 +200,9 @@ test('a client of version 1 of the SDK', async () => {
   expect((await client.readResource({ uri: 'test://static-text' })).contents).toHaveLength(1);
 });
 
-test('a client of the Python SDK, in both eras', { timeout: 240_000 }, async (context) => {
+test('a client of the Python SDK, in both eras', { timeout: INSTALL_MS + 60_000 }, async (context) => {
   if (!canRun('python3')) context.skip('there is no python3 on this machine');
-  const python = await pythonWith('mcp>=2', 'import httpx2; from mcp import Client');
+  const python = await pythonWith(context, ['mcp>=2'], 'import httpx2; from mcp import Client');
   const said = await runPython(python, '../mcp/client.py', [at('both'), keys.desk]);
   for (const version of ['2025-11-25', '2026-07-28'])
     expect(said[version === '2025-11-25' ? 'legacy' : version]).toEqual({

@@ -39,7 +39,10 @@ export interface TopicOffsets {
 }
 
 const RETRY_MS = 200;
-const TRIES = 20;
+const PATIENCE_MS = 4_000;
+/** On a busy broker the leader of a topic that was just made does not know of it for some seconds. */
+const LEADERLESS_MS = 15_000;
+const LEADERLESS: ReadonlySet<unknown> = new Set(['LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION']);
 const FINAL: ReadonlySet<unknown> = new Set(['TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION']);
 /** kafkajs copies what it has of an answer for each further topic of it. */
 const TOPICS_AT_ONCE = 200;
@@ -57,13 +60,15 @@ export const createTopicOffsets = async (kafka: Kafka, known: readonly string[])
   });
 
   const patiently = async <T>(topics: readonly string[], ask: () => Promise<T>): Promise<T> => {
-    for (let left = TRIES; ; left -= 1) {
+    for (const begun = performance.now(); ; ) {
       try {
         await cluster.addMultipleTargetTopics(topics);
         await cluster.refreshMetadataIfNecessary();
         return await ask();
       } catch (error) {
-        if (closed || left === 1 || FINAL.has((error as { type?: unknown }).type)) throw error;
+        const { type } = error as { type?: unknown };
+        const patience = LEADERLESS.has(type) ? LEADERLESS_MS : PATIENCE_MS;
+        if (closed || FINAL.has(type) || performance.now() - begun > patience) throw error;
         await sleep(RETRY_MS);
         await cluster.refreshMetadata().catch(() => {});
       }
