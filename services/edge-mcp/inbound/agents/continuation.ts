@@ -58,28 +58,25 @@ export const openWaiting = async (
 /** The state of the task by now, as the log has it. @throws PARLEY_LOG_UNAVAILABLE */
 const stateNow = async (log: Log, { taskId, contextId, since }: Waiting): Promise<TaskState> => {
   let [state, last] = [TaskState.TASK_STATE_UNSPECIFIED, 0];
-  const unread = (cause?: unknown) => new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be read', cause);
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(unread()), READ_MS);
-  const tail = await log
-    .tail(
-      ['mesh.task-updates'],
-      (record) => {
-        if (record.type !== 'TaskUpdated' || record.data.taskId !== taskId || record.data.sequence <= last) return;
-        last = record.data.sequence;
-        state = stateOfName(record.data.state);
-      },
-      { from: { time: since - SLACK_MS }, partitions: [log.partitionOf(contextId)], types: ['TaskUpdated'] },
-    )
-    .catch((error: unknown) => {
-      throw unread(error);
-    });
+  const timer = setTimeout(() => late.reject(new Error('too late')), READ_MS);
+  const opening = log.tail(
+    ['mesh.task-updates'],
+    (record) => {
+      if (record.type !== 'TaskUpdated' || record.data.taskId !== taskId || record.data.sequence <= last) return;
+      last = record.data.sequence;
+      state = stateOfName(record.data.state);
+    },
+    { from: { time: since - SLACK_MS }, partitions: [log.partitionOf(contextId)], types: ['TaskUpdated'] },
+  );
   try {
-    await Promise.race([tail.caughtUp, late.promise]);
+    await Promise.race([opening.then(({ caughtUp }) => caughtUp), late.promise]);
     return state;
+  } catch (error) {
+    throw new RuntimeError('PARLEY_LOG_UNAVAILABLE', 'the log cannot be read', error);
   } finally {
     clearTimeout(timer);
-    void tail.close().catch(() => {});
+    void opening.then((tail) => tail.close()).catch(() => {});
   }
 };
 
