@@ -47,7 +47,7 @@ export const presentation = async (edge: Edge, visit: Visit) => {
 };
 
 /** @throws McpProblem */
-export const ask = (
+export const ask = async (
   edge: Edge,
   visit: Visit,
   method: AskedMethod,

@@ -204,6 +204,14 @@ describe('a call that goes on', () => {
     world.behave((other) => meshes.push(other));
     await taskAt(edge);
   });
+
+  it('takes no place of a task where it is refused at once', async () => {
+    const { limits } = configurationOf();
+    world.configuration.current = configurationOf({ limits: { ...limits, requestsInFlightPerCredential: 1 } });
+    const edge = await world.edge({ taskMs: 1 });
+    expect((await ask(edge, 'tools/call', { name: 'read', arguments: 'none' })).error.code).toBe(-32602);
+    await taskAt(edge);
+  });
 });
 
 describe('a task', () => {
