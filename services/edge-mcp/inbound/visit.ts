@@ -4,9 +4,6 @@ import type { Configuration } from '../../runtime/configuration.ts';
 import type { Caller } from '../../runtime/edge/callers.ts';
 import { newId } from '../../runtime/event.ts';
 
-/** How long a client that does not read may keep an answer waiting. */
-const PATIENCE_MS = 30_000;
-
 /** One HTTP request of a caller that was let in. */
 export interface Visit {
   caller: Caller;
@@ -34,12 +31,14 @@ export const anotherOf = (visit: Visit, now: number): Visit => ({
   said: { ...visit.said },
 });
 
-/** Resolves when what was written so far is on its way. A client that does not read is let go. */
-export const drained = async ({ response }: Visit, signal: AbortSignal): Promise<void> => {
+/** Resolves when what was written so far is on its way, its client has left, or the signal is aborted. */
+export const drained = async ({ response }: Visit, signal?: AbortSignal): Promise<void> => {
   if (!response.writableNeedDrain || response.destroyed) return;
-  const timer = setTimeout(() => response.destroy(), PATIENCE_MS);
   const over = new AbortController();
-  response.once('close', () => over.abort());
-  await once(response, 'drain', { signal: AbortSignal.any([signal, over.signal]) }).catch(() => {});
-  clearTimeout(timer);
+  const end = () => over.abort();
+  response.once('close', end);
+  await once(response, 'drain', { signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]) }).catch(
+    () => {},
+  );
+  response.off('close', end);
 };
