@@ -84,6 +84,6 @@ export async function* askAgent(
   } finally {
     clearTimeout(late);
     over.abort();
-    await changes.return();
+    await Promise.allSettled([changes.return(), outcomes.return(undefined)]);
   }
 }

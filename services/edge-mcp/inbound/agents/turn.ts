@@ -64,18 +64,23 @@ export const followTurn = async (
   // It may fail while nobody waits for it any more.
   answer.catch(() => {});
   let waited: (typeof answer)[] = [answer];
-  for (let change = changes.next(); ; ) {
-    const first = await Promise.race([change, ...waited]);
-    if ('message' in first) {
-      if (first.message) return { message: first.message };
-      waited = [];
-      late();
-      continue;
+  try {
+    for (let change = changes.next(); ; ) {
+      const first = await Promise.race([change, ...waited]);
+      if ('message' in first) {
+        if (first.message) return { message: first.message };
+        waited = [];
+        late();
+        continue;
+      }
+      if (first.done) throw internal();
+      const taken = take(turn, first.value);
+      if (taken?.isLast && turn.task) return { task: turn.task, at: first.value.time };
+      if (taken) await tell(taken.update);
+      change = changes.next();
     }
-    if (first.done) throw internal();
-    const taken = take(turn, first.value);
-    if (taken?.isLast && turn.task) return { task: turn.task, at: first.value.time };
-    if (taken) await tell(taken.update);
-    change = changes.next();
+  } finally {
+    // It may be waiting, until the signal is aborted.
+    changes.return(undefined).catch(() => {});
   }
 };
