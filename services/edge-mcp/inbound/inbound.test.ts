@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { newId } from '../../runtime/event.ts';
 import { META, withdrawal } from '../../runtime/mcp/message.ts';
-import { connect, connectV1, createWorld, OTHER_KEY, text, type World } from './harness.ts';
+import { answerOf, connect, connectV1, createWorld, KEY, OTHER_KEY, post, text, type World } from './harness.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -330,6 +331,35 @@ describe('a question that its server withdraws', () => {
     const { client } = await connect(world, url, { mode: 'modern', elicit: () => ({ action: 'decline' }) });
     expect(await client.callTool({ name: 'secret' })).toMatchObject(text('never mind').result);
   });
+});
+
+it('forgets a client that left while its session was waited for', async () => {
+  const edge = await world.edge({ sessionMs: 60_000 });
+  const inFlight = async () =>
+    /^parley_requests_in_flight\S* (\d)/m.exec(await (await fetch(`${edge.url}/metrics`)).text())?.[1];
+  const session = newId();
+  const headers = { authorization: `Bearer ${KEY}`, 'mcp-session-id': session, accept: 'text/event-stream' };
+  const left = new AbortController();
+  const listening = fetch(`${edge.url}/mcp/files`, { headers, signal: left.signal }).catch(() => {});
+  await vi.waitFor(async () => expect(await inFlight()).toBe('1'), 10_000);
+  left.abort();
+  await listening;
+  await vi.waitFor(async () => expect(await inFlight()).toBe('0'), 10_000);
+  await world.state('SessionChanged', session, {
+    session,
+    endpoint: 'files',
+    credential: 'first',
+    protocolVersion: '2025-11-25',
+    client: Buffer.from('{}'),
+    capabilities: Buffer.from('{}'),
+    logLevel: '',
+    subscriptions: ['file:///a'],
+    closed: false,
+    follows: '',
+  });
+  const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
+  expect(await answerOf(await post(edge.url, ping, { 'mcp-session-id': session }))).toMatchObject({ result: {} });
+  expect(edge.held).toEqual([]);
 });
 
 it('says in the log that the roots of a session are others', async () => {

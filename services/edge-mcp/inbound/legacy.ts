@@ -250,6 +250,8 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
   };
 
   const listen = async (visit: Visit, session: SessionChanged): Promise<void> => {
+    // It may have left while its session was waited for: that it leaves would not be heard any more.
+    if (visit.response.destroyed) return;
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: undefined,
       keepAliveMs: edge.keepAliveMs,
