@@ -213,6 +213,16 @@ describe('a session', () => {
     expect((await post((await world.edge()).url, list, headers)).status).toBe(404);
   });
 
+  it('is not opened by a client that says too much of itself: each instance would keep it', async () => {
+    const { current } = world.configuration;
+    world.configuration.current = { ...current!, version: '2', limits: { ...current!.limits, bodyBytes: 100_000 } };
+    const { params, ...rest } = initialize();
+    const clientInfo = { ...params.clientInfo, title: 'x'.repeat(70_000) };
+    const answer = await post(edge.url, { ...rest, params: { ...params, clientInfo } });
+    expect(await answer.text()).toMatch(/"code":-32602,"message":"[^"]*larger than 65536 bytes/);
+    expect(await world.events('mesh.sessions', 'SessionChanged')).toEqual([]);
+  });
+
   it('takes the newest revision that both speak', async () => {
     const answered = async (wanted: string) =>
       (await answerOf(await post(edge.url, initialize(wanted)))).result.protocolVersion;

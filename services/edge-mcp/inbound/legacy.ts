@@ -30,6 +30,8 @@ import { webRequest, write } from './web.ts';
 /** Newest first. */
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
 const MAX_SUBSCRIPTIONS = 1_000;
+/** Of what a client says of itself: each replica keeps it for as long as there may be a session. */
+const MAX_CLIENT_BYTES = 64 * 1024;
 
 const initialize = z.looseObject({
   protocolVersion: z.string(),
@@ -122,18 +124,21 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
     const parsed = initialize.safeParse(params);
     if (!parsed.success) throw invalidParams('Invalid params of initialize');
     const { protocolVersion: wanted, capabilities, clientInfo } = parsed.data;
+    const said = [clientInfo, capabilities].map((one) => Buffer.from(JSON.stringify(one)));
+    if (Buffer.concat(said).length > MAX_CLIENT_BYTES)
+      throw invalidParams(`clientInfo and capabilities are larger than ${MAX_CLIENT_BYTES} bytes`);
     const protocolVersion = LEGACY_VERSIONS.includes(wanted) ? wanted : LEGACY_VERSIONS[0]!;
-    const { info, ...said } = await presentation(edge, visit);
+    const { info, ...offered } = await presentation(edge, visit);
     const opened = {
       session,
       endpoint: visit.endpoint,
       credential: visit.caller.credential.id,
       protocolVersion,
-      client: Buffer.from(JSON.stringify(clientInfo)),
-      capabilities: Buffer.from(JSON.stringify(capabilities)),
+      client: said[0]!,
+      capabilities: said[1]!,
     };
     await sessions.open(opened, visit.traceparent);
-    return { protocolVersion, serverInfo: info, ...said };
+    return { protocolVersion, serverInfo: info, ...offered };
   };
 
   const subscriptionsAfter = (subscriptions: readonly string[], uri: string, adds: boolean): string[] => {

@@ -37,17 +37,22 @@ export const withResources = async (
   const uris = stringsOf(filter.resourceSubscriptions);
   if (!uris) return message;
   const taken: string[] = [];
-  response.once('close', () => {
-    for (const uri of taken) change('resources/unsubscribe', uri).catch(() => {});
-  });
-  for (const uri of uris)
+  const leave = () => {
+    for (const uri of taken.splice(0)) change('resources/unsubscribe', uri).catch(() => {});
+  };
+  response.once('close', leave);
+  for (const uri of uris) {
+    if (response.destroyed) break;
     try {
       await change('resources/subscribe', uri);
       taken.push(uri);
     } catch (error) {
       if (!(error instanceof McpProblem)) throw error;
     }
-  return withFilter(message, { ...filter, resourceSubscriptions: taken });
+  }
+  // It may have left meanwhile.
+  if (response.destroyed) leave();
+  return withFilter(message, { ...filter, resourceSubscriptions: [...taken] });
 };
 
 /** A stream on which tasks are told of. */

@@ -201,6 +201,7 @@ export const createModern = (edge: Edge, changes: Changes): Modern => {
       const heard = isListening ? await withResources(visit, message, change) : message;
       const ofTasks = isListening ? await withTasks(visit, heard, tasks, logger) : undefined;
       const body = ofTasks?.message ?? heard;
+      if (isListening && response.destroyed) return;
 
       const bus = {
         publish: () => {},
