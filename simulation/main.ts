@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Kind, kinds } from './faults.ts';
 import { reportOf } from './report.ts';
 import { defaults, simulate } from './simulate.ts';
@@ -93,7 +93,11 @@ const command = new Command('npm run simulate --')
   .option('--from <seed>', 'the first of them', whole, 1)
   .option('--seed <seed>', 'only this one, with all that happened', whole)
   .option('--processes <n>', 'how many processes of the mesh', some, defaults.processes)
-  .option('--faults <kinds>', `only these, e.g. crash,freeze; empty: none (${kinds.join(', ')})`, kindsOf, [...kinds])
+  .addOption(
+    new Option('--faults <kinds>', `only these, e.g. crash,freeze; empty: none (${kinds.join(', ')})`)
+      .argParser(kindsOf)
+      .default([...kinds], 'all of them'),
+  )
   .option('--threads <n>', 'how many run at the same time', some, availableParallelism());
 
 const given = command.parse().opts<Given>();
