@@ -11,7 +11,10 @@ export interface Dispatchers {
 
 // As many connections as there are calls: undici's own default. Its 4 s of keep-alive are kept too unless the upstream
 // offers more: uvicorn, under most local model servers, hangs up after 5 s and does not say so.
-const open = ({ connectTimeoutMs }: Connection) => new Agent({ connect: { timeout: connectTimeoutMs, noDelay: true } });
+// Time is the caller's: undici's own timers would end after five minutes what a person takes an hour to answer, and its
+// fetch takes them from here alone.
+const open = ({ connectTimeoutMs }: Connection) =>
+  new Agent({ connect: { timeout: connectTimeoutMs, noDelay: true }, headersTimeout: 0, bodyTimeout: 0 });
 
 export const createDispatchers = (): Dispatchers => {
   const agents = new Map<string, { agent: Agent; settings: string }>();
