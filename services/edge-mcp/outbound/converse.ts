@@ -10,7 +10,7 @@ import { paramsFor } from './ask.ts';
 import { type Limits, makeCall } from './call.ts';
 import { CallFailed } from './call-failed.ts';
 import { SessionExpired } from './http-line.ts';
-import type { Channel, Upstream } from './upstream.ts';
+import { type Channel, orAborted, type Upstream } from './upstream.ts';
 
 export interface Conversing {
   conversation: string;
@@ -59,7 +59,8 @@ const refusing = (given: Conversing, question: McpNotification, withdrawn = NEVE
 
 const callOnce = async (channel: Channel, given: Conversing, request: McpRequest): Promise<McpOutcome> => {
   const { client, headers, limits, signal } = given;
-  if (client.logLevel !== undefined) await channel.setLogLevel?.(client.logLevel);
+  if (client.logLevel !== undefined && channel.setLogLevel)
+    await orAborted(channel.setLogLevel(client.logLevel), signal);
   const { outcome } = await makeCall(
     channel,
     {

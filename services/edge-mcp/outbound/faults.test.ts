@@ -293,3 +293,36 @@ test('a call that was under way in an instance that is gone ends as unknown, and
   expect((await w.failure(call)).reason).toBe('OUTCOME_UNKNOWN');
   expect(server.of('tools/call')).toHaveLength(1);
 });
+
+/** A server with sessions that begins to talk, and answers nothing more of what is named. */
+const mute = async (silent: string): Promise<string> => {
+  const serve = ({ method: verb, body }: Received, response: ServerResponse) => {
+    const { id, method } = body ?? {};
+    if (method === silent) return;
+    if (verb !== 'POST') return response.writeHead(405).end();
+    if (id === undefined) return response.writeHead(202).end();
+    const capabilities = { tools: {}, logging: {} };
+    const hello = { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'x', version: '1' } };
+    if (method === 'initialize')
+      return json(response, { jsonrpc: '2.0', id, result: hello }, 200, { 'mcp-session-id': 'one' });
+    if (method === 'tools/call') return json(response, { jsonrpc: '2.0', id, result: { content: [] } });
+    return json(response, { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } });
+  };
+  return listen((request, response) => void read(request).then((got) => serve(got, response)));
+};
+
+describe('a server that hangs before a call', () => {
+  test('in the midst of shaking hands is not waited for', async () => {
+    const w = await world({ one: { url: await mute('notifications/initialized'), firstByteTimeoutMs: 100 } });
+    await w.edge();
+    const [failed] = await w.wait('AttemptFailed', await w.tool('one', 'any'));
+    expect(failed!.data).toMatchObject({ retryable: true, failure: { reason: 'CONNECT_TIMEOUT' } });
+  });
+
+  test('when it is told what to log is called all the same', async () => {
+    const w = await world({ one: { url: await mute('logging/setLevel'), firstByteTimeoutMs: 100 } });
+    await w.edge();
+    const call = await w.tool('one', 'any', {}, { ...legacyClient, logLevel: 'info' });
+    expect(await w.answer(call)).toEqual({ result: { content: [] } });
+  });
+});

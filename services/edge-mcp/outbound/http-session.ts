@@ -2,9 +2,9 @@
 import { Client, type JSONRPCMessage, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { McpClient } from '../../runtime/mcp/message.ts';
 import { boundedFetch, noExchange } from './bounded-fetch.ts';
-import { handshakeFailed } from './call-failed.ts';
 import type { HttpServer, InSession } from './http-line.ts';
 import { identityOf, legacyVersions } from './identity.ts';
+import { shakeHands } from './shake-hands.ts';
 import { answerForNobody, type Heard, type Listener, tap } from './upstream.ts';
 
 export interface HttpSession extends InSession {
@@ -44,12 +44,7 @@ export const openSession = async (
   const fetch = boundedFetch(server, exchange, undefined, mayListen);
   const transport = new StreamableHTTPClientTransport(server.url, { fetch, requestInit: { headers: server.headers } });
   const client = new Client(info, { capabilities, supportedProtocolVersions: legacyVersions(asked.protocolVersion) });
-  try {
-    await client.connect(transport, { prior: { kind: 'legacy' }, timeout: timeoutMs, signal });
-  } catch (error) {
-    await client.close().catch(() => {});
-    throw handshakeFailed(error, exchange, signal);
-  }
+  await shakeHands(client, transport, { prior: { kind: 'legacy' } }, timeoutMs, signal, exchange);
   const calls = new Map<string, Listener>();
   tap(transport, (message: JSONRPCMessage) => {
     if (!('method' in message)) return false;
@@ -89,7 +84,8 @@ export const openSession = async (
     setLogLevel: async (level) => {
       if (logLevel === level || !client.getServerCapabilities()?.logging) return;
       logLevel = level;
-      await client.setLoggingLevel(level as Parameters<Client['setLoggingLevel']>[0]).catch(() => {});
+      const wanted = level as Parameters<Client['setLoggingLevel']>[0];
+      await client.setLoggingLevel(wanted, { timeout: timeoutMs }).catch(() => {});
     },
     close: async () => {
       const patience = setTimeout(() => void transport.close(), GOODBYE_MS);

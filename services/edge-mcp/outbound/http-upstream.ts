@@ -3,10 +3,11 @@ import { Client, type DiscoverResult, StreamableHTTPClientTransport } from '@mod
 import { isModern, MODERN } from '../../runtime/mcp/message.ts';
 import { Stop } from '../../runtime/outbound/faults.ts';
 import { boundedFetch, noExchange } from './bounded-fetch.ts';
-import { CallFailed, handshakeFailed } from './call-failed.ts';
+import { CallFailed } from './call-failed.ts';
 import { type HttpServer, type InSession, openHttpLine } from './http-line.ts';
 import { type HttpSession, openSession } from './http-session.ts';
 import { capabilitiesKey, ITSELF, identityOf, legacyVersions } from './identity.ts';
+import { shakeHands } from './shake-hands.ts';
 import {
   answerForNobody,
   type Caller,
@@ -70,12 +71,7 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
       supportedProtocolVersions: [MODERN, ...legacyVersions('')],
     });
     const closed = Promise.withResolvers<void>();
-    try {
-      await client.connect(transport, { timeout: handshakeMs, signal });
-    } catch (error) {
-      await client.close().catch(() => {});
-      throw handshakeFailed(error, exchange, signal);
-    }
+    await shakeHands(client, transport, {}, handshakeMs, signal, exchange);
     tap(transport, (message) => {
       if (!('method' in message)) return false;
       if ('id' in message) {

@@ -162,7 +162,8 @@ export const startProcess = async (
     setLogLevel: async (level) => {
       if (modern || logLevel === level || !client.getServerCapabilities()?.logging) return;
       logLevel = level;
-      await client.setLoggingLevel(level as Parameters<Client['setLoggingLevel']>[0]).catch(() => {});
+      const wanted = level as Parameters<Client['setLoggingLevel']>[0];
+      await client.setLoggingLevel(wanted, { timeout: timeoutMs }).catch(() => {});
     },
     standing: {
       client,
