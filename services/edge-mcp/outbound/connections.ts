@@ -6,6 +6,7 @@ import { tellable } from '../../runtime/outbound/secrets.ts';
 import type { ServiceContext } from '../../runtime/service.ts';
 import { ask } from './ask.ts';
 import { CallFailed } from './call-failed.ts';
+import { inLivingSession } from './http-line.ts';
 import { createHttpUpstream } from './http-upstream.ts';
 import { authorizationFetch } from './login/authorization-fetch.ts';
 import type { Login } from './login/login.ts';
@@ -44,7 +45,8 @@ export interface Wanted {
 
 export interface Connections {
   /**
-   * Reaches a server and lets it be asked. @param server its name in the configuration.
+   * Reaches a server and lets it be asked. @param server its name in the configuration. @param use begun anew where the server
+   * had forgotten the mesh's session.
    * @throws CallFailed where it cannot be reached: its message says why, without secrets; what `use` throws
    */
   withConnection<T>(server: string, wanted: Wanted, use: (peer: Peer) => Promise<T>): Promise<T>;
@@ -225,13 +227,15 @@ export const createConnections = (
     withConnection: async (server, { signal }, use) => {
       const { upstream, ready, release } = reach(idOf(server));
       try {
-        const { client, channel, protocolVersions } = await upstream.standing(signal);
-        return await use({
-          protocolVersions,
-          capabilities: { ...client.getServerCapabilities() },
-          info: { ...client.getServerVersion() },
-          instructions: client.getInstructions() ?? '',
-          request: (method, params = {}) => ask(channel, method, params, ready.connection, signal),
+        return await inLivingSession(async () => {
+          const { client, channel, protocolVersions } = await upstream.standing(signal);
+          return use({
+            protocolVersions,
+            capabilities: { ...client.getServerCapabilities() },
+            info: { ...client.getServerVersion() },
+            instructions: client.getInstructions() ?? '',
+            request: (method, params = {}) => ask(channel, method, params, ready.connection, signal),
+          });
         });
       } finally {
         release();

@@ -326,3 +326,33 @@ describe('a server that hangs before a call', () => {
     expect(await w.answer(call)).toEqual({ result: { content: [] } });
   });
 });
+
+test('a server that has forgotten the session of the mesh itself is asked in another', async () => {
+  let session = 0;
+  const serve = ({ method: verb, headers, body }: Received, response: ServerResponse) => {
+    const { id, method } = body ?? {};
+    if (verb !== 'POST') return response.writeHead(405).end();
+    const hello = {
+      protocolVersion: '2025-11-25',
+      capabilities: { tools: {} },
+      serverInfo: { name: 'x', version: '1' },
+    };
+    if (method === 'initialize')
+      return json(response, { jsonrpc: '2.0', id, result: hello }, 200, { 'mcp-session-id': `${session}` });
+    if (headers['mcp-session-id'] !== `${session}`) return response.writeHead(404).end();
+    if (id === undefined) return response.writeHead(202).end();
+    if (method === 'tools/list') return json(response, { jsonrpc: '2.0', id, result: { tools: [] } });
+    if (method === 'resources/subscribe') return json(response, { jsonrpc: '2.0', id, result: {} });
+    return json(response, { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } });
+  };
+  const url = await listen((request, response) => void read(request).then((got) => serve(got, response)));
+  const w = await world({ one: { url } });
+  const { connections } = await w.edge();
+  const { signal } = new AbortController();
+  const list = () => connections.withConnection('one', { signal }, (peer) => peer.request('tools/list'));
+  expect(await list()).toEqual({ tools: [] });
+  session += 1;
+  expect(await list()).toEqual({ tools: [] });
+  session += 1;
+  expect(await w.answer(await w.call('one', 'resources/subscribe', { uri: 'test://watched' }))).toEqual({ result: {} });
+});

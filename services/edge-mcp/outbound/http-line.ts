@@ -42,6 +42,16 @@ export class SessionExpired extends CallFailed {
   }
 }
 
+/** Does it again where the session that it was done in was no more: then the server has not acted. @throws what `act` throws */
+export const inLivingSession = async <T>(act: () => Promise<T>): Promise<T> => {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof SessionExpired) return act();
+    throw error;
+  }
+};
+
 /** @param session of MCP before 2026-07-28; null: the request says itself what a session would */
 export const openHttpLine = (server: HttpServer, session: InSession | null, listener: Listener): Line => {
   const id = newId();

@@ -4,7 +4,7 @@ import { isModern, MODERN } from '../../runtime/mcp/message.ts';
 import { Stop } from '../../runtime/outbound/faults.ts';
 import { boundedFetch, noExchange } from './bounded-fetch.ts';
 import { CallFailed } from './call-failed.ts';
-import { type HttpServer, type InSession, openHttpLine } from './http-line.ts';
+import { type HttpServer, type InSession, openHttpLine, SessionExpired } from './http-line.ts';
 import { type HttpSession, openSession } from './http-session.ts';
 import { capabilitiesKey, ITSELF, identityOf, legacyVersions } from './identity.ts';
 import { shakeHands } from './shake-hands.ts';
@@ -13,6 +13,7 @@ import {
   type Caller,
   type Channel,
   type Heard,
+  type Listener,
   orAborted,
   type Standing,
   tap,
@@ -87,6 +88,14 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
       if (/^Maximum reconnection attempts/.test(error.message)) void client.close();
     };
     const modern = client.getDiscoverResult();
+    // Where the server streams nothing without being asked, nothing else tells that it has forgotten the session.
+    const endingWithSession = (listener: Listener): Listener => ({
+      ...listener,
+      lost: (why) => {
+        if (why instanceof SessionExpired) void client.close().catch(() => {});
+        listener.lost(why);
+      },
+    });
     const protocolVersion = client.getNegotiatedProtocolVersion() ?? MODERN;
     const session = modern ? null : { sessionId: transport.sessionId, protocolVersion };
     const keeps = transport.sessionId === undefined ? 'not kept' : 'kept';
@@ -96,9 +105,10 @@ export const createHttpUpstream = (server: HttpServer, handshakeMs: number, hear
       sessionless: session && keeps === 'not kept' ? session : undefined,
       at: Date.now(),
     };
+    const open = (listener: Listener) => openHttpLine(server, session, endingWithSession(listener));
     return {
       client,
-      channel: channel(session, protocolVersion),
+      channel: channel(session, protocolVersion, { open }),
       protocolVersions: modern ? [...modern.supportedVersions].sort().reverse() : [protocolVersion],
       closed: closed.promise,
     };

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type * as mesh from '../../../schemas/generated.ts';
 import { AnsweredError, ask } from './ask.ts';
 import type { Limits } from './call.ts';
+import { inLivingSession } from './http-line.ts';
 import type { Standing } from './upstream.ts';
 
 export interface Watch {
@@ -108,10 +109,12 @@ export const createWatch = (
   /** Whether somebody wants to hear of it, as that is when its turn comes: the server hears the last of it last. */
   const tell = (uri: string, signal: AbortSignal): Promise<void> => {
     const turn = (turns.get(uri) ?? Promise.resolve()).then(async () => {
-      const { standing: own, limits } = await standing(signal);
-      if (own.channel.isModern) return relisten(own);
-      const method = subscribed.has(uri) ? 'resources/subscribe' : 'resources/unsubscribe';
-      await ask(own.channel, method, { uri }, limits, signal);
+      await inLivingSession(async () => {
+        const { standing: own, limits } = await standing(signal);
+        if (own.channel.isModern) return relisten(own);
+        const method = subscribed.has(uri) ? 'resources/subscribe' : 'resources/unsubscribe';
+        await ask(own.channel, method, { uri }, limits, signal);
+      });
     });
     const over = turn
       .catch(() => {})
