@@ -5,9 +5,18 @@ const say = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrp
 const text = (said: string) => ({ content: [{ type: 'text', text: said }] });
 const waiting = new Map<number, (content: { name?: string }) => void>();
 let asked = 0;
+/** Asks in the course of the next call what it would know for the one before. */
+let lingers = false;
 
 const tools: Record<string, (id: string, given: Record<string, unknown>, meta: { progressToken?: string }) => void> = {
-  pid: (id) => say({ id, result: text(String(process.pid)) }),
+  pid: (id, given, meta) => {
+    if (lingers) tools.ask!('', given, meta);
+    say({ id, result: text(String(process.pid)) });
+  },
+  linger: (id, given, meta) => {
+    lingers = true;
+    tools.ask!(id, given, meta);
+  },
   env: (id) => say({ id, result: { ...text('env'), env: process.env } }),
   die: () => process.exit(1),
   hang: () => {},

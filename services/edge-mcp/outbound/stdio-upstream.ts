@@ -10,7 +10,15 @@ import { CallFailed } from './call-failed.ts';
 import { capabilitiesKey, ITSELF } from './identity.ts';
 import { createLastWords } from './last-words.ts';
 import { type Command, type StdioProcess, startProcess } from './stdio-process.ts';
-import { type Channel, type Heard, orAborted, type Standing, type Upstream } from './upstream.ts';
+import {
+  type Channel,
+  type Heard,
+  type Line,
+  type Listener,
+  orAborted,
+  type Standing,
+  type Upstream,
+} from './upstream.ts';
 
 /** The wait before a process that died is started again: it doubles each time that it dies young. */
 const FIRST_WAIT_MS = 250;
@@ -42,6 +50,7 @@ export const createStdioUpstream = (
   heard: Heard,
 ): Upstream => {
   const places = new Map<string, Place>();
+  const leaving = new Set<Promise<void>>();
   let prior: PriorDiscovery | undefined;
   let isClosed = false;
 
@@ -64,6 +73,7 @@ export const createStdioUpstream = (
     const startedAt = Date.now();
     const lastWords = createLastWords(command.secrets);
     const ended = () => {
+      if (place.running !== coming) return;
       place.running = undefined;
       if (isClosed || places.get(key) !== place) return;
       if (Date.now() - startedAt > YOUNG_MS) place.wait = FIRST_WAIT_MS;
@@ -115,6 +125,16 @@ export const createStdioUpstream = (
     void place.running?.then((process) => process.close()).catch(() => {});
   };
 
+  /** What it still asks for a call that was given up can't be told from what it asks for the next, which may be another person's. */
+  const letGo = (place: Place) => {
+    const process = place.running;
+    place.running = undefined;
+    const gone = Promise.resolve(process)
+      .then((one) => one?.close())
+      .finally(() => leaving.delete(gone));
+    leaving.add(gone);
+  };
+
   const makeRoom = () => {
     const asking = [...places].filter(([key, { holders }]) => key !== NOTHING_TO_ASK && holders === 0);
     const tooMany = places.size - 1 - MAX_ASKING;
@@ -131,14 +151,29 @@ export const createStdioUpstream = (
     const before = place.turn;
     const done = Promise.withResolvers<void>();
     place.turn = before.then(() => done.promise);
+    let isGivenUp = () => false;
     const release = () => {
       place.holders -= 1;
+      if (isGivenUp()) letGo(place);
       done.resolve();
       if (place.holders === 0) place.idle = setTimeout(() => end(key, place), IDLE_MS).unref();
     };
     try {
       await orAborted(before, signal);
-      return { ...shared(await orAborted(running(key, asked), signal)), release };
+      const process = await orAborted(running(key, asked), signal);
+      const own = place.running;
+      let line: Line | undefined;
+      let isAnswered = false;
+      isGivenUp = () => line?.sent() === true && !isAnswered && place.running === own;
+      const open = (listener: Listener): Line => {
+        const message: Listener['message'] = (said) => {
+          isAnswered ||= !('method' in said);
+          listener.message(said);
+        };
+        line = process.open({ ...listener, message });
+        return line;
+      };
+      return { ...shared(process), open, release };
     } catch (error) {
       release();
       throw error;
@@ -162,12 +197,13 @@ export const createStdioUpstream = (
     },
     close: async () => {
       isClosed = true;
-      await Promise.all(
-        [...places.values()].map(async ({ running, idle }) => {
+      await Promise.all([
+        ...leaving,
+        ...[...places.values()].map(async ({ running, idle }) => {
           clearTimeout(idle);
           await running?.then((process) => process.close()).catch(() => {});
         }),
-      );
+      ]);
     },
   };
 };

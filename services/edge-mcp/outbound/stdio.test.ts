@@ -124,6 +124,23 @@ describe('a process', () => {
     await w.provide(second!, '1-1', { result: { action: 'accept', content: { name: 'Grace' } } });
     expect(textOf(await w.answer(second!))).toBe('hello Grace');
   });
+
+  test('asks nobody else what it would know for a call that was given up', async () => {
+    const w = await world({ one: own() });
+    const { stop } = await w.edge();
+    const client = { ...modernClient, capabilities: asking };
+    const pid = (more: object) => w.tool('one', 'pid', {}, client, more);
+    const before = Number(textOf(await w.answer(await pid({}))));
+    const lingering = await w.tool('one', 'linger', {}, client);
+    await w.wait('ResponseChunk', lingering);
+    await w.cancel(lingering);
+    await w.failure(lingering);
+    const other = await pid({ contextId: 'b' });
+    expect(Number(textOf(await w.answer(other)))).not.toBe(before);
+    expect(w.chunks(other)).toEqual([]);
+    await stop();
+    await until(() => !isAlive(before));
+  });
 });
 
 describe('servers of others', () => {
