@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { credentialsOf, MissingVariable, scrub, secretsOf } from './secrets.ts';
+import { credentialsOf, MissingVariable, scrub, secretsOf, tellable } from './secrets.ts';
 
 const reference = (name: string): string => `$\{${name}}`;
 const connection = {
@@ -28,4 +28,10 @@ test('what came of a reference is a secret, with and without its scheme; what is
   expect(scrub(echo, secrets).toString()).toBe('{"a":"[removed]","b":"[removed]","c":"plain-value"}');
   const clean = Buffer.from('nothing');
   expect(scrub(clean, secrets)).toBe(clean);
+});
+
+test('a secret is found as JSON writes it, also in a text that is JSON itself', () => {
+  const secret = '-----BEGIN KEY-----\nabc"def\n-----END KEY-----';
+  const said = (env: string) => JSON.stringify({ env, text: JSON.stringify({ env }) });
+  expect(scrub(Buffer.from(said(secret)), tellable([secret])).toString()).toBe(said('[removed]'));
 });

@@ -47,9 +47,16 @@ export const oauthOf = (oauth: OAuthConfiguration, environment: Environment): OA
 const MIN_LENGTH = 6;
 const MASK = '[removed]';
 
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+/** As it is, as JSON writes it, and as JSON within a text of JSON does: keys of several lines, and values with quotes. */
+const asWritten = (value: string): string[] => [value, inJson(value), inJson(inJson(value))];
+
 /** Secrets as they are looked for, longest first: what contains another is removed whole. Too short a value would tear holes into anything. */
 export const tellable = (values: readonly string[]): string[] =>
-  [...new Set(values)].filter((value) => value.length >= MIN_LENGTH).sort((a, b) => b.length - a.length);
+  [...new Set(values.flatMap(asWritten))]
+    .filter((value) => value.length >= MIN_LENGTH)
+    .sort((a, b) => b.length - a.length);
 
 /** What must not come back out of a connection: its credential, and the headers that hold a reference. */
 export const secretsOf = (
