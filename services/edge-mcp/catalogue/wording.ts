@@ -3,6 +3,7 @@
  * a model what to do or where to go.
  */
 import type { Change } from './difference.ts';
+import { asRead } from './rules/texts.ts';
 
 /** Words taken away and put in, together, of all changes; but no more than a share of what stood there, where that is long. */
 const MOST_WORDS = 12;
@@ -27,17 +28,24 @@ const isText = ({ pointer, before, after }: Change): boolean => {
 /** A word, with what a sentence puts around it: no path, address, number, name of code or placeholder. */
 const plainWord = /^[("'“‘]*\p{L}[\p{L}’'-]*[.,;:!?)"'”’]*$/u;
 
+/** Of writing without spaces a sentence would be one word. */
+const unspaced =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
 /** With these a sentence begins to command. */
 const commanding =
   /^(always|never|must|should|shall|required?|important|critical|before|first|instead|ignore|disregard|only|not|no|don['’]?t|without|unless|do|call|calls|use|run|invoke|send|sends|forward|upload|post|read|open|fetch|include|pass|copy|append|add|attach|tell|ask|say|mention|inform|hide|secretly|silently|you|your|user|users|model|assistant|tool|tools|instructions?|prompt|system|password|secret|token|key|credentials?|confirm|confirmation|permission|safe|trusted?)$/;
 
 const words = (text: string) => text.split(/\s+/).filter(Boolean);
 
-const bare = (word: string) =>
-  word
-    .normalize('NFKC')
-    .toLowerCase()
-    .replaceAll(/[^\p{L}’'-]/gu, '');
+/** As a model reads it: it sees through look-alike letters and accents. */
+const bare = (word: string) => asRead(word).replaceAll(/[^\p{L}’'-]/gu, '');
+
+/** What is joined by hyphens or apostrophes can say as much as what is not: `send-it-along` is three words. */
+const joined = (word: string): string[] =>
+  bare(word)
+    .split(/[’'-]+/)
+    .filter(Boolean);
 
 /** Longest common subsequence by its lengths; texts of more words than this are not compared. */
 const LONGEST = 2_000;
@@ -77,11 +85,12 @@ export const notHarmless = (changes: readonly Change[]): string | undefined => {
     const [old, now] = [words(before as string), words(after as string)];
     if (old.length > LONGEST || now.length > LONGEST) return `${pointer} is too long to be compared word by word`;
     const { removed, added } = editOf(old, now);
-    const odd = added.find((word) => !plainWord.test(word));
+    const odd = added.find((word) => !plainWord.test(word) || unspaced.test(word));
     if (odd !== undefined) return `${pointer} has something new in it that is no plain word`;
-    const command = [...added, ...removed].map(bare).find((word) => commanding.test(word));
+    const all = [...added, ...removed];
+    const command = all.flatMap((word) => [bare(word), ...joined(word)]).find((word) => commanding.test(word));
     if (command !== undefined) return `${pointer} changed by a word that can command: ${command}`;
-    edited += removed.length + added.length;
+    edited += all.flatMap(joined).length;
     standing += old.length;
   }
   return edited > Math.max(ALWAYS, Math.min(MOST_WORDS, MOST_SHARE * standing))
