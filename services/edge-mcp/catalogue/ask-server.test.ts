@@ -74,6 +74,16 @@ test('pages that go in a circle come to an end', async () => {
   expect([offered.length, cutShort]).toEqual([1, 'the pages of tools/list go in a circle']);
 });
 
+test('no more is read than there is room for, of what is left out too', async () => {
+  let pages = 0;
+  const endless = peer(async () => {
+    pages += 1;
+    return { tools: [{ name: '', description: 'x'.repeat(4_000) }], nextCursor: String(pages) };
+  });
+  const { cutShort } = await askServer(endless, clean, { definitions: 100, pages: 50, bytes: 10_000 });
+  expect([pages, cutShort]).toEqual([3, 'what it lists is larger than 10000 bytes']);
+});
+
 test('a list that a server has not, though it says so, is empty; an answer that is none is an error', async () => {
   const missing = peer(async () => {
     throw new AnsweredError(-32601, 'Method not found');

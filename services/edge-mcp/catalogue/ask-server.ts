@@ -62,6 +62,9 @@ export const askServer = async (
     else listing.offered.push(read);
   }
   let [left, bytesLeft] = [bounds.definitions, bounds.bytes];
+  /** What is not read stays with the server: a list is held whole until it is gone through. */
+  let unread = bounds.bytes;
+  const tooLarge = `what it lists is larger than ${bounds.bytes} bytes`;
   for (const { kind, method, of, capability } of lists) {
     if (!isObject(capabilities[capability])) continue;
     const listed: unknown[] = [];
@@ -75,8 +78,10 @@ export const askServer = async (
       listed.push(...items.slice(0, left));
       if (items.length > left) listing.cutShort = `it lists more than ${bounds.definitions} definitions`;
       left -= Math.min(left, items.length);
+      unread -= Buffer.byteLength(JSON.stringify(items));
+      if (unread < 0) listing.cutShort ??= tooLarge;
       cursor = typeof result.nextCursor === 'string' ? result.nextCursor : undefined;
-      if (cursor === undefined) break;
+      if (cursor === undefined || listing.cutShort) break;
       if (cursors.has(cursor)) listing.cutShort = `the pages of ${method} go in a circle`;
       else if (cursors.size + 2 > bounds.pages) listing.cutShort = `${method} has more than ${bounds.pages} pages`;
       cursors.add(cursor);
@@ -85,7 +90,7 @@ export const askServer = async (
     listing.leftOut.push(...leftOut);
     for (const one of offered) {
       bytesLeft -= one.definition.length;
-      if (bytesLeft < 0) listing.cutShort = `what it lists is larger than ${bounds.bytes} bytes`;
+      if (bytesLeft < 0) listing.cutShort = tooLarge;
       else listing.offered.push(one);
     }
   }
