@@ -1,4 +1,5 @@
 /** A process that speaks MCP over stdio: started when it is needed, again after it died, and told apart by whose call is whose. */
+import type { ChildProcess } from 'node:child_process';
 import {
   Client,
   type JSONRPCMessage,
@@ -44,6 +45,16 @@ const MAX_LOGGED = 1_000;
 /** What does not answer a question that it does not know is a server of a revision with sessions. */
 const MAX_PROBE_MS = 10_000;
 
+/**
+ * Asked to end, it may go on to flood for seconds. What it started (`npx` starts the server) may hold its pipes for ever, and the
+ * SDK takes it for alive until they are closed.
+ */
+const endNow = (transport: StdioClientTransport) => {
+  const { _process } = transport as unknown as { _process?: ChildProcess };
+  _process?.kill('SIGKILL');
+  for (const pipe of [_process?.stdin, _process?.stdout, _process?.stderr]) pipe?.destroy();
+};
+
 /** @throws CallFailed */
 export const startProcess = async (
   { command, args, env, cwd, maxBytes, secrets }: Command,
@@ -80,11 +91,11 @@ export const startProcess = async (
   };
   transport.onerror = (error) => {
     if (!/exceeded maximum size/.test(error.message)) return;
-    // Asked to end, it may go on to flood for seconds.
-    if (transport.pid !== null) process.kill(transport.pid, 'SIGKILL');
+    endNow(transport);
     // Whose answer it was is known only where one call was in flight.
     if (calls.size === 1) loseAll('RESPONSE_TOO_LARGE', `The MCP server sent more than ${maxBytes} bytes at once.`);
     else loseAll('CONNECTION_LOST', 'The process of the MCP server sent too much at once.');
+    closed.resolve();
   };
   transport.onclose = () => {
     loseAll('CONNECTION_LOST', 'The process of the MCP server ended.');

@@ -71,6 +71,19 @@ describe('a process', () => {
     await until(() => !isAlive(pid));
   });
 
+  test('that is another’s child, as npx has them, is started anew when it floods', async () => {
+    const path = JSON.stringify(at('./stdio-server-for-tests.ts'));
+    const script = `require('node:child_process').spawn(process.execPath, [${path}], { stdio: 'inherit' })`;
+    const command = { command: process.execPath, args: ['-e', script], env: {}, cwd: null };
+    const w = await world({ one: { process: command, maxResponseBytes: 100_000 } });
+    await w.edge();
+    const pid = async () => Number(textOf(await w.answer(await w.tool('one', 'pid'))));
+    const before = await pid();
+    onTestFinished(() => void process.kill(before, 'SIGKILL'));
+    expect((await w.failure(await w.tool('one', 'flood'))).reason).toBe('RESPONSE_TOO_LARGE');
+    expect(await pid()).not.toBe(before);
+  });
+
   test('that can’t be started says so, without its environment', async () => {
     const command = { command: '/nowhere/at-all', args: [], env: { TOKEN: `$\{KEY}` }, cwd: null };
     const w = await world({ one: { process: command } });
