@@ -277,6 +277,19 @@ describe('a question', () => {
     expect((await w.answer(second)).result.content).toEqual([{ type: 'text', text: 'hello Ada' }]);
   });
 
+  test('is answered although its server is configured otherwise meanwhile', async () => {
+    const server = await startServer(['legacy']);
+    const w = await world({ one: { url: server.url } });
+    const { connections } = await w.edge();
+    const call = await w.tool('one', 'asks', {}, { ...legacyClient, capabilities: asking });
+    await w.wait('ResponseChunk', call);
+    w.configure('one', { connectTimeoutMs: 3_000 });
+    const { signal } = new AbortController();
+    await connections.withConnection('one', { signal }, (peer) => peer.request('tools/list'));
+    await w.provide(call, '1-1', { result: { action: 'accept', content: { name: 'Ada' } } });
+    expect((await w.answer(call)).result.content[0].text).toBe('hello Ada');
+  });
+
   test('that is cancelled with its call leaves nothing behind', async () => {
     const server = await startServer(['legacy']);
     const w = await world({ one: { url: server.url } });

@@ -195,6 +195,12 @@ export const world = async (
     logged,
     spans,
     edge,
+    /** A server is configured otherwise. */
+    configure: (server: string, more: Partial<Connection>) => {
+      const { connections } = configuration;
+      const i = connections.findIndex(({ id }) => id === `mcp:${server}`);
+      connections[i] = { ...connections[i]!, ...more };
+    },
     call,
     tool: (server: string, name: string, given: object = {}, client?: Client, more: Partial<mesh.Request> = {}) =>
       call(server, 'tools/call', { name, arguments: given }, client, more),

@@ -23,8 +23,8 @@ export const createDispatchers = (): Dispatchers => {
       const settings = `${connection.url} ${connection.connectTimeoutMs}`;
       const known = agents.get(connection.id);
       if (known?.settings === settings) return known.agent;
-      // Calls that run on the old one end there.
-      void known?.agent.close().catch(() => {});
+      // Calls that run on the old one end there, and may take further requests: an answer to a question, the end of a session. It
+      // is not closed, which would refuse those; its connections end by themselves when nothing uses them.
       const agent = open(connection);
       agents.set(connection.id, { agent, settings });
       return agent;
