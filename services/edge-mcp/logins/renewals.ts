@@ -5,7 +5,7 @@ import { follow } from '../../runtime/event.ts';
 import { createLanes } from '../../runtime/lanes.ts';
 import type { AnyRecorded, Recorded } from '../../runtime/log.ts';
 import { Abandoned } from '../../runtime/outbound/faults.ts';
-import { createTenures } from '../../runtime/outbound/tenures.ts';
+import { createTenures, type Tenure } from '../../runtime/outbound/tenures.ts';
 import { hasEnvelope } from '../../runtime/recorded.ts';
 import type { RunningService, ServiceContext } from '../../runtime/service.ts';
 import { CallFailed } from '../outbound/call-failed.ts';
@@ -32,10 +32,10 @@ export const startRenewals = async (
   const tenures = createTenures(context, RETRY_MS);
   let stopping = false;
 
-  const settle = async (refused: Recorded<'LoginRefused'>) => {
+  const settle = async (refused: Recorded<'LoginRefused'>, tenure: Tenure) => {
     const { server, login } = refused.data;
     if (stopping) throw new Abandoned('the edge is stopping');
-    await tenures.begin(refused.partition).untilOurs();
+    await tenure.untilOurs();
     // What another instance, or this one, made of an earlier refusal is in the log already.
     await known.catchUp();
     const last = known.of(server);
@@ -65,7 +65,9 @@ export const startRenewals = async (
       return bury(record, error);
     }
     try {
-      await lanes.run(server, () => settle(record as Recorded<'LoginRefused'>));
+      // That of now: the partition may be another's by its turn.
+      const tenure = tenures.begin(record.partition);
+      await lanes.run(server, () => settle(record as Recorded<'LoginRefused'>, tenure));
     } catch (error) {
       if (!(error instanceof CallFailed)) throw error;
       // Who is refused again says so again.

@@ -152,6 +152,16 @@ describe.each([
   });
 });
 
+test('each who subscribes is told if the server refuses, also where another asked first', async () => {
+  const server = await startServer(['legacy']);
+  const w = await world({ one: { url: server.url } });
+  const { connections } = await w.edge();
+  const { subscribe } = connections.watchOf('one');
+  const { signal } = new AbortController();
+  const asked = ['first', 'second'].map((who) => subscribe('test://refused', who, signal).catch(({ code }) => code));
+  expect(await Promise.all(asked)).toEqual([-32602, -32602]);
+});
+
 test('a server with sessions hears last what was wanted last, however fast that changed', async () => {
   const server = await startServer(['legacy']);
   const w = await world({ one: { url: server.url } });

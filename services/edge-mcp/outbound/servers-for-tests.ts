@@ -12,6 +12,8 @@ import {
   inputRequired,
   isInitializeRequest,
   McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
 } from '@modelcontextprotocol/server';
 import { onTestFinished } from 'vitest';
 
@@ -117,7 +119,8 @@ const build = (era: string, cancelled: () => void, subscribed: boolean[]): McpSe
   server.registerResource('watched', 'test://watched', {}, async () => ({
     contents: [{ uri: 'test://watched', text: '1' }],
   }));
-  server.server.setRequestHandler('resources/subscribe', async () => {
+  server.server.setRequestHandler('resources/subscribe', async ({ params }) => {
+    if (params.uri === 'test://refused') throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'no');
     subscribed.push(true);
     return {};
   });

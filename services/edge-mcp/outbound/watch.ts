@@ -108,7 +108,8 @@ export const createWatch = (
   const turns = new Map<string, Promise<void>>();
   /** Whether somebody wants to hear of it, as that is when its turn comes: the server hears the last of it last. */
   const tell = (uri: string, signal: AbortSignal): Promise<void> => {
-    const turn = (turns.get(uri) ?? Promise.resolve()).then(async () => {
+    const before = (turns.get(uri) ?? Promise.resolve()).catch(() => {});
+    const turn = before.then(async () => {
       await inLivingSession(async () => {
         const { standing: own, limits } = await standing(signal);
         if (own.channel.isModern) return relisten(own);
@@ -116,12 +117,11 @@ export const createWatch = (
         await ask(own.channel, method, { uri }, limits, signal);
       });
     });
-    const over = turn
-      .catch(() => {})
-      .finally(() => {
-        if (turns.get(uri) === over) turns.delete(uri);
-      });
-    turns.set(uri, over);
+    const forget = () => {
+      if (turns.get(uri) === turn) turns.delete(uri);
+    };
+    turn.then(forget, forget);
+    turns.set(uri, turn);
     return turn;
   };
 
@@ -190,14 +190,12 @@ export const createWatch = (
     },
     subscribe: async (uri, who, signal) => {
       const known = subscribed.get(uri);
-      if (known) {
-        known.add(who);
-        return;
-      }
-      if (subscribed.size >= MAX_URIS) throw new AnsweredError(-32603, 'Too many resources are subscribed to.');
-      subscribed.set(uri, new Set([who]));
+      if (known) known.add(who);
+      else if (subscribed.size >= MAX_URIS) throw new AnsweredError(-32603, 'Too many resources are subscribed to.');
+      else subscribed.set(uri, new Set([who]));
       try {
-        await tell(uri, signal);
+        // Whoever was first may be refused yet, or not wait any more.
+        await (known ? turns.get(uri)?.catch(() => tell(uri, signal)) : tell(uri, signal));
         start();
       } catch (error) {
         leave(uri, who);
