@@ -1,6 +1,7 @@
 /** How a call to an MCP server goes wrong. */
 import { SdkError, SdkErrorCode } from '@modelcontextprotocol/client';
 import type * as mesh from '../../../schemas/generated.ts';
+import { mayHaveActed } from '../../runtime/edge/idempotency-outcome.ts';
 import { type Fault, faultOf, faultOfError, retryAfterMsOf, Stop } from '../../runtime/outbound/faults.ts';
 import type { Exchange } from './bounded-fetch.ts';
 
@@ -19,9 +20,12 @@ export class CallFailed extends Error {
   }
 }
 
-/** @param repeatable whether the call may be made twice. What never arrived may be in any case. */
-export const faultOfCall = ({ reason, message, sent, known }: CallFailed, repeatable: boolean): Fault =>
-  faultOf(reason, message, repeatable || !sent, known);
+/** @param repeatable whether the call may be made twice. What never arrived may be in any case, and who made another is told to look. */
+export const faultOfCall = ({ reason, message, sent, known }: CallFailed, repeatable: boolean): Fault => {
+  const unsure = sent && !repeatable && mayHaveActed(reason);
+  const look = unsure ? ' The call may have taken effect: look before you repeat it.' : '';
+  return faultOf(reason, message + look, repeatable || !sent, known);
+};
 
 /** A proxy says so where there is no server, and a server where it can serve nothing at all (RFC 9110, 15.6.3 and 15.6.4). */
 const OF_ALL = new Set<number | null | undefined>([502, 503]);

@@ -76,12 +76,14 @@ describe('a server that fails', () => {
   test('in the midst of a call that may be repeated is another’s turn', async () => {
     const { failed, types } = await outcome(drop, {}, { repeatable: true });
     expect(failed).toMatchObject({ retryable: true, failure: { reason: 'CONNECTION_LOST' } });
+    expect(failed!.failure.message).not.toContain('taken effect');
     expect(types).toEqual(['AttemptFailed']);
   });
 
   test('in the midst of a call that may not be is the end of it', async () => {
     const { failed, types, server } = await outcome(drop);
     expect(failed).toMatchObject({ retryable: false, failure: { reason: 'CONNECTION_LOST' } });
+    expect(failed!.failure.message).toContain('The call may have taken effect: look before you repeat it.');
     expect(types).toEqual(['AttemptBegun', 'ResponseFailed', 'AttemptFailed']);
     expect(server.calls).toHaveLength(1);
   });

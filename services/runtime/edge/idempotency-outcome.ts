@@ -9,6 +9,14 @@ const nothingPerformed: ReadonlySet<FailureReason> = new Set([
   'MISCONFIGURED',
 ]);
 
+const after = (reason: FailureReason) => {
+  if (nothingPerformed.has(reason)) return 'nothing';
+  return reason === 'REQUEST_REFUSED' ? 'answered' : 'perhaps';
+};
+
+/** Whether a call that was sent, and ended so, may have taken effect though its caller has no answer. */
+export const mayHaveActed = (reason: FailureReason): boolean => after(reason) === 'perhaps';
+
 /**
  * What an event says about whether its request was performed; undefined where that is still open.
  * answered: there is an answer, or a refusal of the request itself by its upstream (REQUEST_REFUSED, a 4xx): it is the
@@ -17,10 +25,6 @@ const nothingPerformed: ReadonlySet<FailureReason> = new Set([
  * perhaps: after any other failure (a timeout, a lost connection, a 5xx, a cancellation, a crash).
  */
 export const performedBy = (event: AnyRecorded): 'answered' | 'nothing' | 'perhaps' | undefined => {
-  const after = (reason: FailureReason) => {
-    if (nothingPerformed.has(reason)) return 'nothing';
-    return reason === 'REQUEST_REFUSED' ? 'answered' : 'perhaps';
-  };
   switch (event.type) {
     case 'RequestDenied':
       return 'nothing';
