@@ -21,6 +21,7 @@ export const listCommand = new Command('list')
     else {
       console.log(effects.map((effect) => effectText(effect, redaction).join('\n')).join('\n\n'));
       const open = effects.filter(({ settled }) => !settled).length;
+      if (open === 0) return console.log('\nAll of them are settled.');
       console.log(
         `\n${many(open, 'call')} to be settled. Next: parley effects settle <request> --happened|--not --by <person> --note <how that was found out>`,
       );

@@ -58,6 +58,12 @@ export const offeredIn = ({ definitions, configuration }: Known): Definition[] =
     .sort((a, b) => order(a.server, b.server) || order(a.kind, b.kind) || order(a.name, b.name));
 };
 
+/** @throws Error that says what to do, where the mesh has no such server: of it nothing would be held back. */
+export const checkServer = ({ configuration }: Known, server: string): void => {
+  if (!configuration?.servers.some(({ name }) => name === server))
+    throw new Error(`no MCP server is called ${server}: \`parley mcp list\` shows which there are`);
+};
+
 const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** @param name server/name. @throws Error that says what to do, where there is none. */

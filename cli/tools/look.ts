@@ -5,7 +5,18 @@ import { type Reviewed, reviewHeldBack } from '../../services/edge-mcp/catalogue
 import { type Definition, standingOf } from '../../services/runtime/mcp/definitions.ts';
 import { withLog } from '../connect.ts';
 import { jsonLine } from '../event-json.ts';
-import { findDefinition, type KindWord, type Known, kinds, kindWords, offeredIn, readKnown, wordOf } from './known.ts';
+import { many } from '../figures.ts';
+import {
+  checkServer,
+  findDefinition,
+  type KindWord,
+  type Known,
+  kinds,
+  kindWords,
+  offeredIn,
+  readKnown,
+  wordOf,
+} from './known.ts';
 import { definitionTable, diffText, nameOf, pendingText, showText } from './text.ts';
 
 export const kindOption = () =>
@@ -43,7 +54,9 @@ export const listCommand = new Command('list')
   .option('--json', 'one JSON object per line')
   .addHelpText('after', '\nExample:\n  parley tools list --server files')
   .action(async ({ server, kind, json: asJson }: Wanted) => {
-    const all = offeredIn(await withLog(readKnown))
+    const known = await withLog(readKnown);
+    if (server !== undefined) checkServer(known, server);
+    const all = offeredIn(known)
       .filter((one) => server === undefined || one.server === server)
       .filter((one) => kind === undefined || one.kind === kinds[kind]);
     if (asJson) for (const one of all) console.log(jsonLine(json(one)));
@@ -56,11 +69,19 @@ export const pendingCommand = new Command('pending')
   .option('--json', 'one JSON object per line')
   .addHelpText('after', '\nExample:\n  parley tools pending')
   .action(async ({ server, json: asJson }: Wanted) => {
-    const pending = pendingOf(await withLog(readKnown), (one) => server === undefined || one.server === server);
+    const known = await withLog(readKnown);
+    if (server !== undefined) checkServer(known, server);
+    const pending = pendingOf(known, (one) => server === undefined || one.server === server);
     if (asJson)
       for (const { definition, findings, ruling } of pending)
         console.log(jsonLine({ ...json(definition), findings, why: 'holdBack' in ruling ? ruling.holdBack : '' }));
-    else console.log(pending.length === 0 ? 'Nothing is held back.' : pendingText(pending).join('\n'));
+    else if (pending.length === 0) console.log('Nothing is held back.');
+    else {
+      console.log(pendingText(pending).join('\n'));
+      console.log(
+        `\n${many(pending.length, 'definition')} held back. Next: parley tools diff <server/name>, then approve or reject; --kind for what is no tool`,
+      );
+    }
   });
 
 interface Looked {

@@ -54,6 +54,8 @@ export const pendingText = (pending: readonly Reviewed[]): string[] =>
 
 const parsed = (definition: Buffer): unknown => JSON.parse(definition.toString());
 
+const wholeLines = (definition: Buffer): string[] => visible(JSON.stringify(parsed(definition), null, 2)).split('\n');
+
 const findingLines = (findings: readonly string[]): string[] =>
   findings.length === 0
     ? ['The rules find nothing suspicious.']
@@ -75,21 +77,27 @@ export const showText = (definition: Definition, findings: readonly string[]): s
     reviewLine(definition),
     ...(gone || !observed
       ? []
-      : [
-          `sha256 ${observed.digest}`,
-          ...findingLines(findings),
-          ...visible(JSON.stringify(parsed(observed.definition), null, 2)).split('\n'),
-        ]),
+      : [`sha256 ${observed.digest}`, ...findingLines(findings), ...wholeLines(observed.definition)]),
   ];
 };
 
-/** What it was when it was last reviewed, beside what it is. */
+const approving = (definition: Definition): string => {
+  const kind = definition.kind === 'TOOL' ? '' : ` --kind ${wordOf(definition.kind)}`;
+  return `To let it be used as it is now: parley tools approve ${nameOf(definition)}${kind} --digest ${definition.observed!.digest.slice(0, 12)}`;
+};
+
+/** What it was when it was last reviewed, beside what it is; of a new one all of it. */
 export const diffText = (definition: Definition, findings: readonly string[]): string[] => {
   const { observed, reviewed } = definition;
   if (!observed || observed.digest === '')
     return [`${nameOf(definition)} is gone from its server.`, reviewLine(definition)];
   if (!reviewed)
-    return [`${nameOf(definition)} is new: there is nothing to compare it with.`, ...findingLines(findings)];
+    return [
+      `${nameOf(definition)} is new: there is nothing to compare it with. All of it:`,
+      ...wholeLines(observed.definition).map((line) => `  ${line}`),
+      ...findingLines(findings),
+      approving(definition),
+    ];
   if (reviewed.digest === observed.digest)
     return [`${nameOf(definition)} is as it was reviewed.`, reviewLine(definition)];
   return [
@@ -97,6 +105,6 @@ export const diffText = (definition: Definition, findings: readonly string[]): s
     reviewLine(definition),
     ...difference(parsed(reviewed.definition), parsed(observed.definition)).map((change) => `  ${inWords(change)}`),
     ...findingLines(findings),
-    `To let it be used as it is now: parley tools approve ${nameOf(definition)}${definition.kind === 'TOOL' ? '' : ` --kind ${wordOf(definition.kind)}`} --digest ${observed.digest.slice(0, 12)}`,
+    approving(definition),
   ];
 };
