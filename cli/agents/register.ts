@@ -1,5 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { AgentCard } from '@a2a-js/sdk';
 import { Command } from 'commander';
 import { Agent } from 'undici';
@@ -7,6 +5,7 @@ import { parseDocument } from 'yaml';
 import { cardUrlOf } from '../../services/edge-a2a/cards/cards.ts';
 import { fetchBounded, Unfit } from '../../services/edge-a2a/cards/fetch-bounded.ts';
 import { readCard } from '../../services/edge-a2a/cards/read-card.ts';
+import { changeMeshFile } from '../mesh-file.ts';
 import { plain } from '../text.ts';
 import { withEntry } from '../with-entry.ts';
 
@@ -68,7 +67,7 @@ export const registerCommand = new Command('register')
     const { name: title, version, description } = await fetchCard(url);
     const agent = name ?? nameOf(title);
     if (agent === '') throw new Error(`no name can be made of ${plain(title, 60)}: give it one with --name`);
-    await writeFile(mesh, withAgent(await readFile(mesh, 'utf8'), basename(mesh), agent, { unit, owner, url }));
+    await changeMeshFile(mesh, (text, file) => withAgent(text, file, agent, { unit, owner, url }));
     console.log(plain(`${title} ${version} is agents.${agent} of ${mesh} now: ${description}`, 400));
     console.log(
       `Run \`parley apply ${mesh}\` (\`parley up\` does so by itself), and let a policy permit agent.send to it.`,

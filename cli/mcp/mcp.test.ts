@@ -7,6 +7,7 @@ import {
   toolOf,
 } from '../../services/edge-mcp/catalogue/world-for-tests.ts';
 import type { Configuration } from '../../services/runtime/configuration.ts';
+import { changeMeshFile } from '../mesh-file.ts';
 import { withEntry } from '../with-entry.ts';
 import { serverLines, serverText } from './list.ts';
 import { connectionOf } from './log-in.ts';
@@ -71,6 +72,8 @@ test('a server has a URL or a command', () => {
   expect(() => serverOf('https://a.example.com', ['npx'])).toThrow('one of them');
   expect(() => serverOf('search.example.com', [])).toThrow('search.example.com is no http or https URL');
   expect(() => serverOf('ftp://example.com', [])).toThrow('no http or https URL');
+  expect(() => serverOf(undefined, ['https://a.example.com/mcp'])).toThrow('give it with --url');
+  expect(() => serverOf('https://me:word@a.example.com/mcp', [])).toThrow(/^the URL must hold no user and no password/);
   const reference = `$\{SEARCH}/mcp`;
   expect(serverOf(reference, [])).toEqual({ url: reference });
 });
@@ -90,6 +93,10 @@ test('a server is added to mesh.yaml, the rest of which stays as it is', () => {
     `${first}    files:\n      command:\n        - npx\n        - -y\n        - files\n        - /srv\nlimits: { deadline: 1m } # short\n`,
   );
   expect(() => register(second, 'files')).toThrow('mesh.yaml has mcp.servers.files already');
+});
+
+test('where there is no mesh.yaml it is said how to name one', async () => {
+  await expect(changeMeshFile('/no/such/mesh.yaml', String)).rejects.toThrow('there is no /no/such/mesh.yaml: name');
 });
 
 test('there may be endpoints only, and mappings written on one line', () => {

@@ -1,6 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { Command } from 'commander';
+import { urlFault } from '../../services/configuration/environment.ts';
+import { changeMeshFile } from '../mesh-file.ts';
 import { withEntry } from '../with-entry.ts';
 
 interface Options {
@@ -11,13 +11,17 @@ interface Options {
 /** References are resolved when the file is applied. */
 const isUrl = (text: string): boolean => text.includes('${') || /^https?:$/.test(URL.parse(text)?.protocol ?? '');
 
-/** @throws Error where it is neither a URL nor a command, or both. */
+/** @throws Error that says what to do, where it is neither a URL nor a command, or both, or a URL that would be refused. */
 export const serverOf = (
   url: string | undefined,
   command: readonly string[],
 ): { url: string } | { command: string[] } => {
   if (url !== undefined && !isUrl(url)) throw new Error(`${url} is no http or https URL`);
+  const fault = url === undefined || url.includes('${') ? undefined : urlFault(url);
+  if (fault !== undefined) throw new Error(`the URL ${fault}`);
   if (url !== undefined && command.length === 0) return { url };
+  if (command.length === 1 && /^https?:\/\//i.test(command[0]!))
+    throw new Error('that is a URL and no command: give it with --url');
   if (url === undefined && command.length > 0) return { command: [...command] };
   throw new Error('give --url, or the command that starts it after --: one of them');
 };
@@ -39,7 +43,7 @@ Examples:
   )
   .action(async (name: string, command: string[], { url, mesh }: Options) => {
     const server = serverOf(url, command);
-    await writeFile(mesh, withEntry(await readFile(mesh, 'utf8'), basename(mesh), ['mcp', 'servers', name], server));
+    await changeMeshFile(mesh, (text, file) => withEntry(text, file, ['mcp', 'servers', name], server));
     console.log(`mcp.servers.${name} is in ${mesh} now.`);
     console.log(
       `Run \`parley apply ${mesh}\` (\`parley up\` does so by itself), look at what it offers with \`parley tools list --server ${name}\`, declare in \`tools\` of an agent what that one uses, and let a policy permit it.`,

@@ -29,7 +29,10 @@ test.each([
     'https://user:pass@a.example.com',
     'must hold no user and no password: they would be recorded; use apiKey or headers',
   ],
-  ['https://a.example.com/v1?key=abc', 'must hold no query and no fragment: paths are appended to it'],
+  [
+    'https://a.example.com/v1?key=abc',
+    'must hold no query and no fragment: they would be recorded; use apiKey or headers',
+  ],
 ])('a URL that resolves to %s', (url, message) => {
   const { file, locate } = read(`\${URL}`);
   const findings = urlFindings(file, { URL: url });

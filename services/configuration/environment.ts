@@ -57,12 +57,14 @@ export const missingVariables = (file: MeshFile, env: Environment): MissingVaria
   ];
 };
 
-const fault = (text: string): string | undefined => {
+/** What is wrong with a URL that is called, its references resolved; undefined: nothing. */
+export const urlFault = (text: string): string | undefined => {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || !url.hostname) return 'must be an http or https URL';
   if (url.username || url.password)
     return 'must hold no user and no password: they would be recorded; use apiKey or headers';
-  if (url.search || url.hash) return 'must hold no query and no fragment: paths are appended to it';
+  if (url.search || url.hash)
+    return 'must hold no query and no fragment: they would be recorded; use apiKey or headers';
   return undefined;
 };
 
@@ -70,6 +72,6 @@ const fault = (text: string): string | undefined => {
 export const urlFindings = (file: MeshFile, env: Environment): Finding[] =>
   servers(file).flatMap(({ path, url }) => {
     if ([...url.matchAll(reference)].some(([, variable]) => !env[variable!])) return [];
-    const message = fault(resolveReferences(url, env));
+    const message = urlFault(resolveReferences(url, env));
     return message ? [{ path: [...path, 'url'], message }] : [];
   });

@@ -19,6 +19,8 @@ const readOf = (text: string) => {
 const server = (fields: string) => `mcp:\n  servers:\n    files: { ${fields} }\n`;
 const at = 'https://tools.example.com/mcp';
 const secret = 'sk-abcdefghijklmnopqrstuvwxyz';
+/** One that is known by its name only. */
+const PLAIN = 'correct-horse';
 
 test('a server by URL and one by command are right', () => {
   expect(
@@ -190,8 +192,17 @@ test.each([
   ],
   [
     server(`command: [x, "--token=${secret}"]`),
-    `3:27 mcp.servers.files.command[1]: looks like a secret: put it into an environment variable and write \${ITS_NAME}`,
+    `3:27 mcp.servers.files.command[1]: looks like a secret: give it to the command in env, as \${ITS_NAME}: the command itself is recorded`,
   ],
+  ...[
+    `--api-key, ${PLAIN}`,
+    `x, --api_key=${PLAIN}`,
+    `-e, GITHUB_TOKEN=${PLAIN}`,
+    `--header, "Authorization: ${PLAIN}"`,
+  ].map((words): [string, string] => [
+    server(`command: [${words}]`),
+    `mcp.servers.files.command[1]: is a secret by its name: give it to the command in env, as \${ITS_NAME}: the command itself is recorded`,
+  ]),
   [
     server(`command: [x, "\${TOKEN}"]`),
     `3:27 mcp.servers.files.command[1]: cannot hold \${…}: references are for url, apiKey and headers of providers, agents and MCP servers, and for env, oauth.clientSecret and oauth.privateKey of the latter`,
@@ -210,8 +221,15 @@ test.each([
   ],
 ])('a secret written out, or a reference where none is resolved', (text, problem) => {
   const told = problems(text);
-  expect(told).toContain(`mesh.yaml:${problem}`);
+  expect(told.join('\n')).toContain(problem);
   expect(told.join()).not.toContain(secret);
+  expect(told.join()).not.toContain(PLAIN);
+});
+
+test('words of a command that only speak of secrets are none', () => {
+  const command =
+    '[x, --token-file, /run/t, --max-tokens=5, -e, TOKEN, --token, --verbose, "https://a.example.com", --api-key]';
+  expect(problems(server(`command: ${command}`))).toEqual([]);
 });
 
 const whole = `mcp:
