@@ -31,6 +31,35 @@ afterEach(() => world.close());
 const namesOf = ({ tools }: { tools: { name: string }[] }) => tools.map(({ name }) => name);
 const eras = ['modern', 'legacy'] as const;
 
+it('names the conversation of a call in its answer: in a session it is the session, whatever its client names', async () => {
+  const { url } = await world.edge();
+  const rpc = (method: string, params: object, headers: object) =>
+    post(url, { jsonrpc: '2.0', id: 1, method, params }, { 'x-conversation-id': 'mine', ...headers });
+  const named = (answer: Response) => answer.headers.get('x-conversation-id');
+  const clientInfo = { name: 't', version: '1' };
+  const opened = await rpc('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }, {});
+  const session = opened.headers.get('mcp-session-id')!;
+  expect(named(opened)).toBe(session);
+
+  const call = { name: 'read', arguments: {} };
+  expect(named(await rpc('tools/call', call, { 'mcp-session-id': session }))).toBe(session);
+  const about = {
+    [META.protocolVersion]: '2026-07-28',
+    [META.clientInfo]: clientInfo,
+    [META.clientCapabilities]: {},
+  };
+  const modern = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'read' };
+  expect(named(await rpc('tools/call', { ...call, _meta: about }, modern))).toBe('acme:mine');
+  const keys = (await world.until('mesh.requests', 'RequestReceived', 2)).map(({ key }) => key);
+  expect(keys).toEqual(expect.arrayContaining([session, 'acme:mine']));
+  const keyed = await post(
+    url,
+    { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { ...call, _meta: about } },
+    { ...modern, 'idempotency-key': 'k' },
+  );
+  expect((await world.until('mesh.requests', 'RequestReceived', 3)).at(-1)!.key).toBe(named(keyed));
+});
+
 describe.each(eras)('a %s client', (mode) => {
   it('sees what its agent has declared, and policy permits', async () => {
     const { url } = await world.edge();

@@ -220,6 +220,7 @@ export const startLegacy = async (edge: Edge, sessions: Sessions, changes: Chang
   let inFlight = 0;
   const serveMessage = async (visit: Visit, body: Message, session: SessionChanged | undefined): Promise<void> => {
     const opened = session ? undefined : newId(now());
+    if (opened !== undefined) Object.assign(visit, { contextId: opened });
     const method = body.method ?? '';
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: opened === undefined ? undefined : () => opened,
