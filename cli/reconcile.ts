@@ -93,10 +93,11 @@ export const reconcileCommand = new Command('reconcile')
   .addHelpText(
     'after',
     `
-With each call to an upstream the mesh sends x-client-request-id, the id of the dispatch: have the upstream, or a proxy before it,
-write it into its access log. A call without it is looked for by the id of its answer. Fields may be paths, as in
-request.headers.x-client-request-id. Instants are ISO 8601 or so long ago, as in 2026-11-21T15:00:00Z and 24h. A pattern must match
-lines without an id too, or the dark requests are among the lines that it could not read.
+With each call to a model's server or to an agent the mesh sends x-client-request-id, the id of the dispatch: have the upstream, or
+a proxy before it, write it into its access log. To MCP servers it is not sent. A call without it is looked for by the id of its
+answer. Fields may be paths, as in request.headers.x-client-request-id. Instants are ISO 8601 or so long ago, as in
+2026-11-21T15:00:00Z and 24h. A pattern must match lines without an id too, or the dark requests are among the lines that it could
+not read.
 
 Exits with 0 when every call has its events and every answered dispatch its call, with 1 when not, with 2 when it can't be read.
 
