@@ -122,12 +122,22 @@ const proveTools = async (url: string, running: RunningProcess, dir: string) => 
   );
 };
 
-const ready = (url: string, path: string, { kafka, registry }: Cluster): string => `
-Ready at ${url}/v1: any OpenAI client works against it. A call to paste:
+/** The example's key is good for the example only. */
+const calling = (url: string, path: string): string =>
+  path === EXAMPLE
+    ? `any OpenAI client works against it. A call to paste:
 
   ${curl(url)}
 
-Agents are at ${url}/a2a, tools at ${url}/mcp, with the same key.
+Agents are at ${url}/a2a, tools at ${url}/mcp, with the same key.`
+    : `any OpenAI client works against it, with a key that is in ${path}:
+
+  npm run -s parley -- keys create my-bot --agent <agent>
+
+Agents are at ${url}/a2a, tools at ${url}/mcp, with the same key.`;
+
+const ready = (url: string, path: string, { kafka, registry }: Cluster): string => `
+Ready at ${url}/v1: ${calling(url, path)}
 
 Where to look:  npm run -s parley -- tail          events as they happen
                 npm run -s parley -- --help        replay, usage, audit, topics …
